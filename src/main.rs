@@ -1,0 +1,2 @@
+//! The `garant` program.
+fn main() {}

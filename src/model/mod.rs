@@ -1,0 +1,22 @@
+//! The words of the house.
+//!
+//! Lives here: who may ask ([`party`]), what is protected ([`record`], [`label`]), what a patient allows
+//! ([`scope`], [`statement`]), as plain types with their algebra.
+//! May touch: the ground (`clock`, `id`, `secret`, `json`).
+//! Must never: do input or output, know FHIR's JSON, know SQL.
+
+pub mod actor;
+pub mod label;
+pub mod party;
+pub mod record;
+pub mod scope;
+pub mod sealed;
+pub mod statement;
+
+pub use actor::{Actor, Software};
+pub use label::{Confidentiality, Sensitivity};
+pub use party::{Grantee, OrganisationKind, Profession, Purpose};
+pub use record::{Coding, Period, RecordClass, RecordFacts, RecordKey};
+pub use scope::{ClinicalScope, Interaction, Interactions};
+pub use sealed::Sealed;
+pub use statement::{Op, Statement, Terms};
