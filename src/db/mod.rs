@@ -1,1 +1,141 @@
-//! Charter to be written.
+//! Two database engines, one dialect.
+//!
+//! Lives here: connections, statements and transactions over SQLite and PostgreSQL ([`engine`] is the one
+//! file that knows both), multi-row statement texts ([`batch`]).
+//! May touch: `sqlx`; nothing of the house.
+//! Must never: know a table; keep a transaction open for someone who hung up.
+//!
+//! Readers use connections that cannot write; writers hold a connection of their own inside a task that no
+//! client can cancel. A cancelled `BEGIN` on a shared pool loses acknowledged writes (SECURITY.md, "hang-ups").
+
+mod batch;
+mod engine;
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+pub use batch::Batch;
+pub use engine::{Db, Row, Turn, Writer};
+
+/// A value for a placeholder `$1`, `$2`, …; one kind per placeholder per statement text.
+#[derive(Clone, Debug)]
+pub enum Arg<'a> {
+    /// 64-bit integer; also times (µs) and flags (0 or 1).
+    Int(i64),
+    /// Text; must hold no NUL.
+    Text(Cow<'a, str>),
+    /// Bytes.
+    Bytes(Cow<'a, [u8]>),
+    /// NULL in a column of bytes.
+    NoBytes,
+}
+
+impl From<i64> for Arg<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl<'a> From<&'a str> for Arg<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(value))
+    }
+}
+
+impl From<String> for Arg<'_> {
+    fn from(value: String) -> Self {
+        Self::Text(Cow::Owned(value))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Arg<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(Cow::Borrowed(value))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Arg<'a> {
+    fn from(value: &'a [u8; N]) -> Self {
+        Self::Bytes(Cow::Borrowed(value))
+    }
+}
+
+impl From<Vec<u8>> for Arg<'_> {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(Cow::Owned(value))
+    }
+}
+
+/// What a database holds, which decides its file's habits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holds {
+    /// Ciphertext and the log.
+    Data,
+    /// Wrapped keys: deleted bytes are overwritten at once (`secure_delete`), so that erasure is real.
+    Keys,
+}
+
+/// Where a database is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Location {
+    /// An SQLite file.
+    File(PathBuf),
+    /// A PostgreSQL URL (`postgres://…`).
+    Url(String),
+}
+
+/// How to open a database.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it is.
+    pub location: Location,
+    /// What it holds.
+    pub holds: Holds,
+    /// Whether a missing SQLite file is made (only `init` and `demo` ask for that).
+    pub create: bool,
+    /// Connections for reading at most.
+    pub readers: u32,
+}
+
+/// The migrations of one database, one list per engine with the same numbers and names.
+#[derive(Debug)]
+pub struct Migrations {
+    /// For SQLite.
+    pub sqlite: &'static sqlx::migrate::Migrator,
+    /// For PostgreSQL.
+    pub postgres: &'static sqlx::migrate::Migrator,
+}
+
+/// Why a statement gave no answer. Whatever the reason, whoever asked must refuse.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The file is not there.
+    #[error("no database at {0}; `garant init` makes one")]
+    Missing(PathBuf),
+    /// The engine or its settings cannot keep the promises.
+    #[error("unsafe database: {0}")]
+    Unsafe(String),
+    /// The migrations could not be applied.
+    #[error("the database could not be brought up to date: {0}")]
+    Migration(#[source] Box<sqlx::migrate::MigrateError>),
+    /// A unique key is taken.
+    #[error("a row with this key exists")]
+    Taken,
+    /// The disk is full or a quota is reached.
+    #[error("the database has no room left")]
+    Full(#[source] Box<sqlx::Error>),
+    /// No connection, no answer in time, or the connection broke; the outcome of a write is then unknown.
+    #[error("the database does not answer")]
+    Unavailable(#[source] Box<sqlx::Error>),
+    /// A column does not hold what its table promises.
+    #[error("column {column} of a row of '{table}' is not readable")]
+    Column {
+        /// The table or statement.
+        table: &'static str,
+        /// The column's place, from 0.
+        column: usize,
+    },
+    /// Anything else the engine says.
+    #[error("the database refused a statement")]
+    Refused(#[source] Box<sqlx::Error>),
+}

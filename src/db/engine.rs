@@ -1,0 +1,492 @@
+//! The one file that knows there are two engines.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool};
+
+use super::{Arg, Batch, DbError, Holds, Location, Migrations, Settings};
+
+/// The oldest SQLite without the write-ahead-log reset fault (security.md §0: 3.7.0 to 3.51.2 are affected).
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+const WAIT: Duration = Duration::from_secs(5);
+
+/// An open database. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Db {
+    reading: Pools,
+    writing: Pools,
+}
+
+#[derive(Clone, Debug)]
+enum Pools {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+#[derive(Debug)]
+enum Held {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// One row of an answer; columns are asked for by place and kind.
+#[derive(Debug)]
+pub enum Row<'r> {
+    /// From SQLite.
+    #[doc(hidden)]
+    Sqlite(&'r SqliteRow, &'static str),
+    /// From PostgreSQL.
+    #[doc(hidden)]
+    Postgres(&'r PgRow, &'static str),
+}
+
+macro_rules! column {
+    ($self:ident, $at:ident, $kind:ty) => {
+        match $self {
+            Row::Sqlite(row, table) => row.try_get::<$kind, _>($at).map_err(|_| DbError::Column { table, column: $at }),
+            Row::Postgres(row, table) => {
+                row.try_get::<$kind, _>($at).map_err(|_| DbError::Column { table, column: $at })
+            }
+        }
+    };
+}
+
+impl Row<'_> {
+    /// The integer in column `at`.
+    pub fn int(&self, at: usize) -> Result<i64, DbError> {
+        column!(self, at, i64)
+    }
+
+    /// The text in column `at`.
+    pub fn text(&self, at: usize) -> Result<&str, DbError> {
+        column!(self, at, &str)
+    }
+
+    /// The bytes in column `at`.
+    pub fn bytes(&self, at: usize) -> Result<&[u8], DbError> {
+        column!(self, at, &[u8])
+    }
+
+    /// The bytes in column `at`, or `None` where it is NULL.
+    pub fn maybe_bytes(&self, at: usize) -> Result<Option<&[u8]>, DbError> {
+        column!(self, at, Option<&[u8]>)
+    }
+
+    /// The bytes in column `at` as an array of exactly `N`.
+    pub fn array<const N: usize>(&self, at: usize) -> Result<[u8; N], DbError> {
+        self.bytes(at)?.try_into().map_err(|_| self.unreadable(at))
+    }
+
+    /// The error for a column that holds something else than its table promises.
+    #[must_use]
+    pub const fn unreadable(&self, at: usize) -> DbError {
+        match self {
+            Row::Sqlite(_, table) | Row::Postgres(_, table) => DbError::Column { table, column: at },
+        }
+    }
+}
+
+fn classify(error: sqlx::Error) -> DbError {
+    if let sqlx::Error::Database(inner) = &error {
+        let code = inner.code().unwrap_or_default().into_owned();
+        // SQLite: 13 SQLITE_FULL, 10 SQLITE_IOERR family (n & 255), 5 BUSY, 6 LOCKED. PostgreSQL: SQLSTATE classes.
+        let primary = code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|n| n & 255);
+        return match (primary, code.get(..2)) {
+            _ if inner.is_unique_violation() => DbError::Taken,
+            (Some(13), _) | (None, Some("53")) => DbError::Full(Box::new(error)),
+            (Some(5 | 6 | 8 | 10 | 14), _) | (None, Some("08" | "57" | "58" | "40" | "25")) => {
+                DbError::Unavailable(Box::new(error))
+            }
+            _ => DbError::Refused(Box::new(error)),
+        };
+    }
+    DbError::Unavailable(Box::new(error))
+}
+
+macro_rules! bind {
+    ($arguments:ty, $args:expr) => {{
+        let mut bound = <$arguments>::default();
+        for arg in $args {
+            match arg {
+                Arg::Int(n) => bound.add(*n),
+                Arg::Text(t) => bound.add(t.as_ref()),
+                Arg::Bytes(b) => bound.add(b.as_ref()),
+                Arg::NoBytes => bound.add(None::<&[u8]>),
+            }
+            .map_err(|e| DbError::Refused(Box::new(sqlx::Error::Encode(e))))?;
+        }
+        bound
+    }};
+}
+
+#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
+impl Db {
+    /// Opens a database, refuses an unsafe one, and applies its migrations.
+    ///
+    /// # Errors
+    /// [`DbError::Missing`], [`DbError::Unsafe`] with the setting to change, [`DbError::Migration`].
+    pub async fn open(settings: &Settings, migrations: &Migrations) -> Result<Self, DbError> {
+        match &settings.location {
+            Location::File(path) => Self::open_sqlite(settings, path, migrations).await,
+            Location::Url(url) => Self::open_postgres(settings, url, migrations).await,
+        }
+    }
+
+    async fn open_sqlite(settings: &Settings, path: &Path, migrations: &Migrations) -> Result<Self, DbError> {
+        if !settings.create && !path.exists() {
+            return Err(DbError::Missing(path.to_owned()));
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(settings.create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(WAIT)
+            .statement_cache_capacity(512)
+            .pragma("secure_delete", if settings.holds == Holds::Keys { "ON" } else { "OFF" })
+            .pragma("temp_store", "MEMORY");
+        let writing = SqlitePoolOptions::new()
+            .max_connections(3)
+            .acquire_timeout(WAIT)
+            .test_before_acquire(false)
+            .after_release(|held, _| {
+                Box::pin(async move { Ok(sqlx::query("ROLLBACK").execute(held).await.is_ok() || true) })
+            })
+            .connect_with(options.clone())
+            .await
+            .map_err(classify)?;
+        check_sqlite(&writing).await?;
+        migrate_sqlite(&writing, path, migrations).await?;
+        let reading = SqlitePoolOptions::new()
+            .max_connections(settings.readers.max(1))
+            .acquire_timeout(WAIT)
+            .test_before_acquire(false)
+            .connect_with(options.pragma("query_only", "ON"))
+            .await
+            .map_err(classify)?;
+        Ok(Self { reading: Pools::Sqlite(reading), writing: Pools::Sqlite(writing) })
+    }
+
+    async fn open_postgres(settings: &Settings, url: &str, migrations: &Migrations) -> Result<Self, DbError> {
+        let options: PgConnectOptions =
+            url.parse().map_err(|_| DbError::Unsafe("the PostgreSQL URL cannot be read".to_owned()))?;
+        let options = options.application_name("garant").statement_cache_capacity(512).options([
+            ("idle_in_transaction_session_timeout", "5s"),
+            ("lock_timeout", "5s"),
+            ("timezone", "UTC"),
+        ]);
+        let writing = PgPoolOptions::new()
+            .max_connections(3)
+            .acquire_timeout(WAIT)
+            .test_before_acquire(false)
+            .after_release(|held, _| Box::pin(async move { sqlx::query("ROLLBACK").execute(held).await.map(|_| true) }))
+            .connect_with(options.clone())
+            .await
+            .map_err(classify)?;
+        check_postgres(&writing).await?;
+        migrations.postgres.run(&writing).await.map_err(|e| DbError::Migration(Box::new(e)))?;
+        let reading = PgPoolOptions::new()
+            .max_connections(settings.readers.max(1))
+            .acquire_timeout(WAIT)
+            .test_before_acquire(false)
+            .connect_with(options.options([("default_transaction_read_only", "on")]))
+            .await
+            .map_err(classify)?;
+        Ok(Self { reading: Pools::Postgres(reading), writing: Pools::Postgres(writing) })
+    }
+
+    /// Reads all rows of `sql`. `table` names it in errors.
+    pub async fn all<T>(
+        &self,
+        table: &'static str,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        read: impl Fn(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Vec<T>, DbError> {
+        match &self.reading {
+            Pools::Sqlite(pool) => {
+                let bound = bind!(SqliteArguments, args);
+                let rows = sqlx::query_with(sql, bound).fetch_all(pool).await.map_err(classify)?;
+                rows.iter().map(|row| read(&Row::Sqlite(row, table))).collect()
+            }
+            Pools::Postgres(pool) => {
+                let bound = bind!(PgArguments, args);
+                let rows = sqlx::query_with(sql, bound).fetch_all(pool).await.map_err(classify)?;
+                rows.iter().map(|row| read(&Row::Postgres(row, table))).collect()
+            }
+        }
+    }
+
+    /// Reads the one row of `sql`, or `None`.
+    pub async fn maybe<T>(
+        &self,
+        table: &'static str,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        read: impl Fn(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Option<T>, DbError> {
+        Ok(self.all(table, sql, args, read).await?.into_iter().next())
+    }
+
+    /// A connection for writing. Take it only inside a task that nobody can cancel.
+    pub async fn writer(&self) -> Result<Writer, DbError> {
+        Ok(Writer { held: self.hold().await?, db: self.clone(), open: false })
+    }
+
+    async fn hold(&self) -> Result<Held, DbError> {
+        match &self.writing {
+            Pools::Sqlite(pool) => pool.acquire().await.map(Held::Sqlite),
+            Pools::Postgres(pool) => pool.acquire().await.map(Held::Postgres),
+        }
+        .map_err(classify)
+    }
+
+    /// Runs statements in one transaction, in a task of its own that the caller's end does not cancel.
+    ///
+    /// Gives the number of rows each statement touched; all are undone when one fails.
+    pub async fn transact(
+        &self,
+        name: &'static str,
+        statements: Vec<(&'static str, Vec<Arg<'static>>)>,
+    ) -> Result<Vec<u64>, DbError> {
+        let db = self.clone();
+        tokio::spawn(async move {
+            let mut writer = db.writer().await?;
+            let mut turn = writer.begin(name).await?;
+            let mut touched = Vec::with_capacity(statements.len());
+            for (sql, args) in &statements {
+                touched.push(turn.run(sql, args).await?);
+            }
+            turn.commit().await?;
+            Ok(touched)
+        })
+        .await
+        .unwrap_or_else(|_| Err(DbError::Unavailable(Box::new(sqlx::Error::WorkerCrashed))))
+    }
+
+    /// Overwrites what deletion left behind where the engine allows it: empties SQLite's write-ahead log.
+    ///
+    /// On PostgreSQL the write-ahead log keeps old bytes until it is recycled; SECURITY.md states that window.
+    pub async fn scrub(&self) -> Result<(), DbError> {
+        match &self.writing {
+            Pools::Sqlite(pool) => {
+                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(pool).await.map(|_| ()).map_err(classify)
+            }
+            Pools::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// `SQLite` or `PostgreSQL`, for people.
+    #[must_use]
+    pub const fn engine(&self) -> &'static str {
+        match &self.reading {
+            Pools::Sqlite(_) => "SQLite",
+            Pools::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Ends all connections; statements after this fail.
+    pub async fn close(&self) {
+        for pools in [&self.reading, &self.writing] {
+            match pools {
+                Pools::Sqlite(pool) => pool.close().await,
+                Pools::Postgres(pool) => pool.close().await,
+            }
+        }
+    }
+}
+
+/// A connection held for writing.
+#[derive(Debug)]
+pub struct Writer {
+    held: Held,
+    db: Db,
+    open: bool,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
+impl Writer {
+    /// Begins a transaction that sees every commit before it. `name` goes to the metrics.
+    pub async fn begin(&mut self, name: &'static str) -> Result<Turn<'_>, DbError> {
+        if self.open {
+            // An earlier turn ended without commit: its connection is thrown away, not trusted.
+            let fresh = self.db.hold().await?;
+            match std::mem::replace(&mut self.held, fresh) {
+                Held::Sqlite(old) => drop(old.detach()),
+                Held::Postgres(old) => drop(old.detach()),
+            }
+        }
+        self.open = true;
+        tracing::trace!(transaction = name, "begin");
+        match &mut self.held {
+            // IMMEDIATE takes the write lock now; a deferred one could fail half-way.
+            Held::Sqlite(held) => sqlx::query("BEGIN IMMEDIATE").execute(&mut **held).await.map(|_| ()),
+            Held::Postgres(held) => {
+                sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").execute(&mut **held).await.map(|_| ())
+            }
+        }
+        .map_err(classify)?;
+        Ok(Turn { writer: self })
+    }
+}
+
+/// An open transaction; dropped without [`Turn::commit`] it is undone.
+#[derive(Debug)]
+pub struct Turn<'w> {
+    writer: &'w mut Writer,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
+impl Turn<'_> {
+    /// Runs a statement and tells how many rows it touched.
+    pub async fn run(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, DbError> {
+        match &mut self.writer.held {
+            Held::Sqlite(held) => {
+                let bound = bind!(SqliteArguments, args);
+                sqlx::query_with(sql, bound).execute(&mut **held).await.map(|done| done.rows_affected())
+            }
+            Held::Postgres(held) => {
+                let bound = bind!(PgArguments, args);
+                sqlx::query_with(sql, bound).execute(&mut **held).await.map(|done| done.rows_affected())
+            }
+        }
+        .map_err(classify)
+    }
+
+    /// Runs a batch statement over `rows` (each with the batch's number of values).
+    pub async fn run_rows(&mut self, batch: &Batch, rows: &[Vec<Arg<'_>>]) -> Result<(), DbError> {
+        let mut left = rows;
+        for cut in Batch::cuts(rows.len()) {
+            let (now, rest) = left.split_at(cut);
+            left = rest;
+            let args: Vec<Arg<'_>> = now.iter().flatten().cloned().collect();
+            self.run(batch.text(cut), &args).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the rows of a batch statement over `rows`.
+    pub async fn all_rows<T>(
+        &mut self,
+        table: &'static str,
+        batch: &Batch,
+        rows: &[Vec<Arg<'_>>],
+        read: impl Fn(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Vec<T>, DbError> {
+        let mut left = rows;
+        let mut out = Vec::new();
+        for cut in Batch::cuts(rows.len()) {
+            let (now, rest) = left.split_at(cut);
+            left = rest;
+            let args: Vec<Arg<'_>> = now.iter().flatten().cloned().collect();
+            out.extend(self.all(table, batch.text(cut), &args, &read).await?);
+        }
+        Ok(out)
+    }
+
+    /// Reads all rows of `sql` as this transaction sees them.
+    pub async fn all<T>(
+        &mut self,
+        table: &'static str,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        read: impl Fn(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Vec<T>, DbError> {
+        match &mut self.writer.held {
+            Held::Sqlite(held) => {
+                let bound = bind!(SqliteArguments, args);
+                let rows = sqlx::query_with(sql, bound).fetch_all(&mut **held).await.map_err(classify)?;
+                rows.iter().map(|row| read(&Row::Sqlite(row, table))).collect()
+            }
+            Held::Postgres(held) => {
+                let bound = bind!(PgArguments, args);
+                let rows = sqlx::query_with(sql, bound).fetch_all(&mut **held).await.map_err(classify)?;
+                rows.iter().map(|row| read(&Row::Postgres(row, table))).collect()
+            }
+        }
+    }
+
+    /// Reads the one row of `sql`, or `None`.
+    pub async fn maybe<T>(
+        &mut self,
+        table: &'static str,
+        sql: &'static str,
+        args: &[Arg<'_>],
+        read: impl Fn(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Option<T>, DbError> {
+        Ok(self.all(table, sql, args, read).await?.into_iter().next())
+    }
+
+    /// Makes it durable. When this fails the outcome is unknown and must be treated as "not done".
+    pub async fn commit(self) -> Result<(), DbError> {
+        match &mut self.writer.held {
+            Held::Sqlite(held) => sqlx::query("COMMIT").execute(&mut **held).await.map(|_| ()),
+            Held::Postgres(held) => sqlx::query("COMMIT").execute(&mut **held).await.map(|_| ()),
+        }
+        .map_err(classify)?;
+        self.writer.open = false;
+        Ok(())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
+async fn check_sqlite(pool: &SqlitePool) -> Result<(), DbError> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await.map_err(classify)?;
+    let mut parts = version.split('.').map(|p| p.parse::<u32>().unwrap_or(0));
+    let found = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    if found < OLDEST_SQLITE {
+        return Err(DbError::Unsafe(format!(
+            "SQLite {version} can corrupt a write-ahead log under two connections; 3.51.3 or later is needed"
+        )));
+    }
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool).await.map_err(classify)?;
+    if synchronous < 2 {
+        return Err(DbError::Unsafe("PRAGMA synchronous is below FULL: a commit would not be durable".to_owned()));
+    }
+    Ok(())
+}
+
+async fn migrate_sqlite(pool: &SqlitePool, path: &Path, migrations: &Migrations) -> Result<(), DbError> {
+    // The SQLite migrator takes no lock of its own: two processes would race (dependencies.md §1).
+    let unlocked = |e| DbError::Unavailable(Box::new(sqlx::Error::Io(e)));
+    let lock = std::fs::File::create(path.with_extension("lock")).map_err(unlocked)?;
+    lock.lock().map_err(unlocked)?;
+    migrations.sqlite.run(pool).await.map_err(|e| DbError::Migration(Box::new(e)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
+async fn check_postgres(pool: &PgPool) -> Result<(), DbError> {
+    for (setting, wanted) in [("fsync", "on"), ("full_page_writes", "on"), ("transaction_read_only", "off")] {
+        let sql = AssertSqlSafe(format!("SHOW {setting}"));
+        let found: String = sqlx::query_scalar(sql).fetch_one(pool).await.map_err(classify)?;
+        if found != wanted {
+            return Err(DbError::Unsafe(format!("PostgreSQL has {setting} = {found}; it must be {wanted}")));
+        }
+    }
+    let commit: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(pool).await.map_err(classify)?;
+    if commit == "off" {
+        return Err(DbError::Unsafe(
+            "PostgreSQL has synchronous_commit = off; a commit would not be durable".to_owned(),
+        ));
+    }
+    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
+        .fetch_one(pool)
+        .await
+        .map_err(classify)?;
+    if version < 150_000 {
+        return Err(DbError::Unsafe("PostgreSQL 15 or later is needed".to_owned()));
+    }
+    let replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(pool).await.map_err(classify)?;
+    if replica {
+        // A replica may show a consent that the primary has already revoked (security.md, Jepsen Long Fork).
+        return Err(DbError::Unsafe("this PostgreSQL is a replica; consent is checked on the primary only".to_owned()));
+    }
+    Ok(())
+}
