@@ -1,1 +1,48 @@
-//! Charter to be written.
+//! What is kept, as ciphertext.
+//!
+//! Lives here: the tables and every statement over them: [`gather`] reads what a decision needs in one
+//! round trip, [`turn`] writes what a deed records, [`rows`] says what comes back.
+//! May touch: `db`, `model`, the ground.
+//! Must never: see plaintext, decide, know HTTP.
+//!
+//! Every hot statement names the patient first, so that a distributed PostgreSQL can shard by patient.
+
+pub mod gather;
+pub mod log;
+pub mod registry;
+pub mod rows;
+pub mod turn;
+
+use crate::db::{Db, DbError, Migrations, Settings};
+
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/store/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/store/postgres");
+
+/// The store. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    /// Opens the store and brings its tables up to date.
+    ///
+    /// # Errors
+    /// See [`Db::open`].
+    pub async fn open(settings: &Settings) -> Result<Self, DbError> {
+        let migrations = Migrations { sqlite: &SQLITE, postgres: &POSTGRES };
+        Ok(Self { db: Db::open(settings, &migrations).await? })
+    }
+
+    /// The engine's name, for people.
+    #[must_use]
+    pub const fn engine(&self) -> &'static str {
+        self.db.engine()
+    }
+
+    /// The database below, for the turn and for maintenance.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+}

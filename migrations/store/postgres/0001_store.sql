@@ -1,0 +1,231 @@
+-- The store: ciphertext, consents and the log. Same tables and columns on both engines.
+
+CREATE TABLE deployment (
+    one BIGINT NOT NULL,
+    deployment BYTEA NOT NULL,
+    base_url TEXT NOT NULL,
+    since BIGINT NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (one)
+);
+COMMENT ON TABLE deployment IS 'What this store is; one row.';
+COMMENT ON COLUMN deployment.one IS 'Always 1.';
+COMMENT ON COLUMN deployment.deployment IS 'Random id bound into every key and ciphertext.';
+COMMENT ON COLUMN deployment.base_url IS 'The FHIR base URL that statements and tokens are meant for.';
+COMMENT ON COLUMN deployment.since IS 'When it was made, µs.';
+COMMENT ON COLUMN deployment.updated_by IS 'Name of the transaction.';
+
+CREATE TABLE patient (
+    patient BYTEA NOT NULL,
+    state TEXT NOT NULL,
+    since BIGINT NOT NULL,
+    seal BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient)
+);
+COMMENT ON TABLE patient IS 'One row per patient; no name, no identifier.';
+COMMENT ON COLUMN patient.patient IS 'Random id, 16 bytes.';
+COMMENT ON COLUMN patient.state IS 'active, closed or erased.';
+COMMENT ON COLUMN patient.since IS 'When enrolled, µs.';
+COMMENT ON COLUMN patient.seal IS 'MAC over patient and state.';
+COMMENT ON COLUMN patient.updated_by IS 'Name of the transaction.';
+
+CREATE TABLE identifier (
+    patient BYTEA NOT NULL,
+    tag BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, tag)
+);
+COMMENT ON TABLE identifier IS 'Finds a patient by a keyed blind index of an identifier.';
+COMMENT ON COLUMN identifier.patient IS 'Whose identifier.';
+COMMENT ON COLUMN identifier.tag IS 'HMAC of system and value, 32 bytes.';
+COMMENT ON COLUMN identifier.updated_by IS 'Name of the transaction.';
+CREATE UNIQUE INDEX identifier_tag ON identifier (tag);
+
+CREATE TABLE device (
+    patient BYTEA NOT NULL,
+    device BYTEA NOT NULL,
+    state TEXT NOT NULL,
+    body TEXT NOT NULL,
+    signature BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, device)
+);
+COMMENT ON TABLE device IS 'Keys a patient signs with, enrolled by the guarantor.';
+COMMENT ON COLUMN device.patient IS 'Whose device.';
+COMMENT ON COLUMN device.device IS 'Device id, 16 bytes.';
+COMMENT ON COLUMN device.state IS 'active or removed.';
+COMMENT ON COLUMN device.body IS 'The enrolment as signed: canonical JSON with the public key.';
+COMMENT ON COLUMN device.signature IS 'Registry signature over body.';
+COMMENT ON COLUMN device.updated_by IS 'Name of the transaction.';
+
+CREATE TABLE party (
+    party BYTEA NOT NULL,
+    kind TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    signature BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (party)
+);
+COMMENT ON TABLE party IS 'Organisations, professionals and software enrolled by the guarantor: a public register.';
+COMMENT ON COLUMN party.party IS 'Id, 16 bytes.';
+COMMENT ON COLUMN party.kind IS 'organisation, professional or client.';
+COMMENT ON COLUMN party.revision IS 'From 1.';
+COMMENT ON COLUMN party.body IS 'The enrolment as signed: canonical JSON, state included.';
+COMMENT ON COLUMN party.signature IS 'Registry signature over body.';
+COMMENT ON COLUMN party.updated_by IS 'Name of the transaction.';
+CREATE INDEX party_kind ON party (kind);
+
+CREATE TABLE record (
+    patient BYTEA NOT NULL,
+    record BYTEA NOT NULL,
+    version BIGINT NOT NULL,
+    kind BYTEA NOT NULL,
+    facts BYTEA NOT NULL,
+    found BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, record)
+);
+COMMENT ON TABLE record IS 'Current version of each record; everything readable is sealed.';
+COMMENT ON COLUMN record.patient IS 'Whose record.';
+COMMENT ON COLUMN record.record IS 'Record id, 16 bytes.';
+COMMENT ON COLUMN record.version IS 'Current version, from 1.';
+COMMENT ON COLUMN record.kind IS 'Keyed tag of patient and resource type, 8 bytes.';
+COMMENT ON COLUMN record.facts IS 'Sealed labels, type and dates: what a decision may know.';
+COMMENT ON COLUMN record.found IS 'Sealed search values.';
+COMMENT ON COLUMN record.updated_by IS 'Name of the transaction.';
+CREATE INDEX record_kind ON record (patient, kind);
+-- Ciphertext does not compress, and a row of 2 KB is read faster in line.
+ALTER TABLE record ALTER COLUMN facts SET STORAGE EXTERNAL;
+ALTER TABLE record ALTER COLUMN found SET STORAGE EXTERNAL;
+ALTER TABLE record SET (toast_tuple_target = 8160);
+
+CREATE TABLE content (
+    patient BYTEA NOT NULL,
+    record BYTEA NOT NULL,
+    version BIGINT NOT NULL,
+    sealed BYTEA NOT NULL,
+    leaf BIGINT NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, record, version)
+);
+COMMENT ON TABLE content IS 'The sealed text of each version of each record.';
+COMMENT ON COLUMN content.patient IS 'Whose record.';
+COMMENT ON COLUMN content.record IS 'Record id.';
+COMMENT ON COLUMN content.version IS 'From 1.';
+COMMENT ON COLUMN content.sealed IS 'Sealed exact text.';
+COMMENT ON COLUMN content.leaf IS 'Log index of the admission.';
+COMMENT ON COLUMN content.updated_by IS 'Name of the transaction.';
+-- Ciphertext does not compress, and a row of 2 KB is read faster in line.
+ALTER TABLE content ALTER COLUMN sealed SET STORAGE EXTERNAL;
+ALTER TABLE content SET (toast_tuple_target = 8160);
+
+CREATE TABLE consent (
+    patient BYTEA NOT NULL,
+    consent BYTEA NOT NULL,
+    revision BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    grantee BYTEA NOT NULL,
+    seal BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, consent)
+);
+COMMENT ON TABLE consent IS 'Current revision and state of each consent.';
+COMMENT ON COLUMN consent.patient IS 'Who gave it.';
+COMMENT ON COLUMN consent.consent IS 'Consent id, 16 bytes.';
+COMMENT ON COLUMN consent.revision IS 'Current revision, from 1.';
+COMMENT ON COLUMN consent.state IS 'active or ended.';
+COMMENT ON COLUMN consent.grantee IS 'Keyed tag of patient and grantee, 16 bytes.';
+COMMENT ON COLUMN consent.seal IS 'MAC over this row and the digest of its evidence.';
+COMMENT ON COLUMN consent.updated_by IS 'Name of the transaction.';
+CREATE INDEX consent_grantee ON consent (patient, grantee);
+
+CREATE TABLE consent_revision (
+    patient BYTEA NOT NULL,
+    consent BYTEA NOT NULL,
+    revision BIGINT NOT NULL,
+    statement BYTEA NOT NULL,
+    evidence BYTEA NOT NULL,
+    leaf BIGINT NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, consent, revision)
+);
+COMMENT ON TABLE consent_revision IS 'Each revision''s signed evidence, never changed.';
+COMMENT ON COLUMN consent_revision.patient IS 'Who gave it.';
+COMMENT ON COLUMN consent_revision.consent IS 'Consent id.';
+COMMENT ON COLUMN consent_revision.revision IS 'From 1.';
+COMMENT ON COLUMN consent_revision.statement IS 'Statement id, single use.';
+COMMENT ON COLUMN consent_revision.evidence IS 'Sealed: statement bytes, signatures, token, enrolment of the key.';
+COMMENT ON COLUMN consent_revision.leaf IS 'Log index of the act.';
+COMMENT ON COLUMN consent_revision.updated_by IS 'Name of the transaction.';
+CREATE UNIQUE INDEX consent_revision_statement ON consent_revision (patient, statement);
+-- Ciphertext does not compress, and a row of 2 KB is read faster in line.
+ALTER TABLE consent_revision ALTER COLUMN evidence SET STORAGE EXTERNAL;
+ALTER TABLE consent_revision SET (toast_tuple_target = 8160);
+
+CREATE TABLE log_head (
+    one BIGINT NOT NULL,
+    size BIGINT NOT NULL,
+    time BIGINT NOT NULL,
+    chain BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (one)
+);
+COMMENT ON TABLE log_head IS 'The turn: whoever updates this row writes next.';
+COMMENT ON COLUMN log_head.one IS 'Always 1.';
+COMMENT ON COLUMN log_head.size IS 'Number of leaves.';
+COMMENT ON COLUMN log_head.time IS 'Time of the last leaf, µs; never goes back.';
+COMMENT ON COLUMN log_head.chain IS 'Keyed chain over all leaf hashes so far, 32 bytes.';
+COMMENT ON COLUMN log_head.updated_by IS 'Name of the transaction.';
+
+CREATE TABLE log_leaf (
+    leaf BIGINT NOT NULL,
+    patient BYTEA,
+    entry BYTEA NOT NULL,
+    personal BYTEA,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (leaf)
+);
+COMMENT ON TABLE log_leaf IS 'The tamper-evident log, dense from 0.';
+COMMENT ON COLUMN log_leaf.leaf IS 'Index.';
+COMMENT ON COLUMN log_leaf.patient IS 'Whose history it belongs to.';
+COMMENT ON COLUMN log_leaf.entry IS 'Exact leaf bytes: nothing that identifies.';
+COMMENT ON COLUMN log_leaf.personal IS 'Personal part, sealed under the patient''s log key.';
+COMMENT ON COLUMN log_leaf.updated_by IS 'Name of the transaction.';
+CREATE INDEX log_leaf_patient ON log_leaf (patient, leaf);
+-- Ciphertext does not compress, and a row of 2 KB is read faster in line.
+ALTER TABLE log_leaf ALTER COLUMN entry SET STORAGE EXTERNAL;
+ALTER TABLE log_leaf ALTER COLUMN personal SET STORAGE EXTERNAL;
+ALTER TABLE log_leaf SET (toast_tuple_target = 8160);
+
+CREATE TABLE log_checkpoint (
+    size BIGINT NOT NULL,
+    root BYTEA NOT NULL,
+    frontier BYTEA NOT NULL,
+    chain BYTEA NOT NULL,
+    note TEXT NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (size)
+);
+COMMENT ON TABLE log_checkpoint IS 'Signed tree heads, each a successor of the one before.';
+COMMENT ON COLUMN log_checkpoint.size IS 'Leaves covered.';
+COMMENT ON COLUMN log_checkpoint.root IS 'Tree root, 32 bytes.';
+COMMENT ON COLUMN log_checkpoint.frontier IS 'Right edge of the tree, to go on from here.';
+COMMENT ON COLUMN log_checkpoint.chain IS 'Keyed chain over the leaves covered.';
+COMMENT ON COLUMN log_checkpoint.note IS 'C2SP signed note; empty until signed.';
+COMMENT ON COLUMN log_checkpoint.updated_by IS 'Name of the transaction.';
+
+CREATE TABLE used_once (
+    issuer TEXT NOT NULL,
+    jti BYTEA NOT NULL,
+    expires BIGINT NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (issuer, jti)
+);
+COMMENT ON TABLE used_once IS 'Identifiers that may be used once: assertions and proofs.';
+COMMENT ON COLUMN used_once.issuer IS 'Who made it.';
+COMMENT ON COLUMN used_once.jti IS 'SHA-256 of its identifier.';
+COMMENT ON COLUMN used_once.expires IS 'When it may be forgotten, µs.';
+COMMENT ON COLUMN used_once.updated_by IS 'Name of the transaction.';
+CREATE INDEX used_once_expires ON used_once (expires);

@@ -1,0 +1,269 @@
+//! What a deed writes, as data, and the statements of one turn.
+
+use super::rows::Head;
+use crate::clock::Timestamp;
+use crate::db::{Arg, Batch, DbError, Turn};
+use crate::id::{ConsentId, DeviceId, PatientId, RecordId, StatementId};
+use crate::model::Sealed;
+
+/// One row that a deed adds or changes within its turn.
+#[derive(Debug)]
+pub enum Write {
+    /// A new patient, or a new state of one.
+    Patient { patient: PatientId, state: &'static str, since: Timestamp, seal: Vec<u8> },
+    /// A way to find a patient.
+    Identifier { patient: PatientId, tag: [u8; 32] },
+    /// A device or passkey of a patient.
+    Device { patient: PatientId, device: DeviceId, state: &'static str, body: String, signature: Vec<u8> },
+    /// An organisation, a professional or a client; a later revision replaces the earlier.
+    Party { party: [u8; 16], kind: &'static str, revision: i64, body: String, signature: Vec<u8> },
+    /// The first version of a record.
+    Record(NewRecord),
+    /// A revision of a consent, which becomes the current one.
+    Consent(NewRevision),
+    /// Forgets the content of a patient whose keys were shredded.
+    Forget { patient: PatientId },
+}
+
+/// The first version of a record, sealed.
+#[derive(Debug)]
+pub struct NewRecord {
+    /// Whose.
+    pub patient: PatientId,
+    /// Its id.
+    pub record: RecordId,
+    /// Keyed tag of patient and type.
+    pub kind: [u8; 8],
+    /// Sealed facts.
+    pub facts: Sealed,
+    /// Sealed search values.
+    pub found: Sealed,
+    /// Sealed text.
+    pub sealed: Sealed,
+}
+
+/// A revision of a consent.
+#[derive(Debug)]
+pub struct NewRevision {
+    /// Whose.
+    pub patient: PatientId,
+    /// Which.
+    pub consent: ConsentId,
+    /// The revision this makes.
+    pub revision: i64,
+    /// `active` or `ended`.
+    pub state: &'static str,
+    /// Keyed tag of patient and grantee.
+    pub grantee: [u8; 16],
+    /// MAC over the row and its evidence.
+    pub seal: Vec<u8>,
+    /// The statement that made it.
+    pub statement: StatementId,
+    /// Sealed evidence.
+    pub evidence: Sealed,
+}
+
+/// A leaf ready to be stored.
+#[derive(Debug)]
+pub struct NewLeaf {
+    /// Whose history it belongs to.
+    pub patient: Option<PatientId>,
+    /// Exact leaf bytes.
+    pub entry: Vec<u8>,
+    /// Personal part, sealed.
+    pub personal: Option<Sealed>,
+}
+
+/// Takes the turn: locks the head of the log until commit and tells where it stands.
+pub async fn take(turn: &mut Turn<'_>, leaves: i64) -> Result<Option<Head>, DbError> {
+    // The update is the lock: on both engines nobody else passes here before our commit.
+    const SQL: &str =
+        "UPDATE log_head SET size = size + $1, updated_by = 'turn' WHERE one = 1 RETURNING size, time, chain";
+    turn.maybe("log_head", SQL, &[leaves.into()], |row| {
+        Ok(Head { size: row.int(0)? - leaves, time: Timestamp(row.int(1)?), chain: row.array(2)? })
+    })
+    .await
+}
+
+/// The current revision and liveness of each consent named; unknown ones are absent.
+pub async fn consents(
+    turn: &mut Turn<'_>,
+    named: &[(PatientId, ConsentId)],
+) -> Result<Vec<(PatientId, ConsentId, i64, bool)>, DbError> {
+    const SQL: Batch = Batch {
+        head: "SELECT patient, consent, revision, state FROM consent WHERE (patient, consent) IN (VALUES",
+        columns: 2,
+        tail: ")",
+    };
+    let rows: Vec<Vec<Arg<'_>>> =
+        named.iter().map(|(patient, consent)| vec![patient.as_bytes().into(), consent.as_bytes().into()]).collect();
+    turn.all_rows("consent", &SQL, &rows, |row| {
+        Ok((
+            PatientId::from_bytes(row.array(0)?),
+            ConsentId::from_bytes(row.array(1)?),
+            row.int(2)?,
+            row.text(3)? == "active",
+        ))
+    })
+    .await
+}
+
+/// Writes the leaves from `first` on, and moves the head's time and chain.
+pub async fn leaves(
+    turn: &mut Turn<'_>,
+    first: i64,
+    leaves: Vec<NewLeaf>,
+    time: Timestamp,
+    chain: &[u8; 32],
+) -> Result<(), DbError> {
+    const SQL: Batch = Batch {
+        head: "INSERT INTO log_leaf (leaf, patient, entry, personal, updated_by) VALUES",
+        columns: 5,
+        tail: "",
+    };
+    const HEAD: &str = "UPDATE log_head SET time = $1, chain = $2 WHERE one = 1";
+    let rows: Vec<Vec<Arg<'_>>> = (first..)
+        .zip(leaves)
+        .map(|(index, leaf)| {
+            vec![
+                index.into(),
+                leaf.patient.map_or(Arg::NoBytes, |p| p.as_bytes().to_vec().into()),
+                leaf.entry.into(),
+                leaf.personal.map_or(Arg::NoBytes, |p| p.0.into()),
+                "turn".into(),
+            ]
+        })
+        .collect();
+    turn.run_rows(&SQL, &rows).await?;
+    turn.run(HEAD, &[time.0.into(), chain.into()]).await?;
+    Ok(())
+}
+
+/// Writes what the deed at `leaf` changes.
+pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: Vec<Write>) -> Result<(), DbError> {
+    let mut records = Vec::new();
+    for write in writes {
+        match write {
+            Write::Record(record) => records.push(record),
+            Write::Consent(revision) => apply_consent(turn, name, leaf, &revision).await?,
+            Write::Patient { patient, state, since, seal } => {
+                const SQL: &str = "INSERT INTO patient (patient, state, since, seal, updated_by) VALUES ($1, $2, $3, $4, $5) \
+                     ON CONFLICT (patient) DO UPDATE SET state = excluded.state, seal = excluded.seal, \
+                     updated_by = excluded.updated_by";
+                let args = [patient.as_bytes().into(), state.into(), since.0.into(), seal.into(), name.into()];
+                turn.run(SQL, &args).await?;
+            }
+            Write::Identifier { patient, tag } => {
+                const SQL: &str = "INSERT INTO identifier (patient, tag, updated_by) VALUES ($1, $2, $3)";
+                turn.run(SQL, &[patient.as_bytes().into(), (&tag).into(), name.into()]).await?;
+            }
+            Write::Device { patient, device, state, body, signature } => {
+                const SQL: &str = "INSERT INTO device (patient, device, state, body, signature, updated_by) \
+                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (patient, device) DO UPDATE SET \
+                     state = excluded.state, body = excluded.body, signature = excluded.signature, \
+                     updated_by = excluded.updated_by";
+                let (patient, device) = (patient.as_bytes().into(), device.as_bytes().into());
+                turn.run(SQL, &[patient, device, state.into(), body.into(), signature.into(), name.into()]).await?;
+            }
+            Write::Party { party, kind, revision, body, signature } => {
+                // A revision that is not the next one touches nothing and is reported as taken.
+                const SQL: &str = "INSERT INTO party (party, kind, revision, body, signature, updated_by) \
+                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (party) DO UPDATE SET revision = excluded.revision, \
+                     body = excluded.body, signature = excluded.signature, updated_by = excluded.updated_by \
+                     WHERE party.revision = excluded.revision - 1";
+                let args = [(&party).into(), kind.into(), revision.into(), body.into(), signature.into(), name.into()];
+                one(turn.run(SQL, &args).await?)?;
+            }
+            Write::Forget { patient } => forget(turn, patient).await?,
+        }
+    }
+    apply_records(turn, name, leaf, records).await
+}
+
+async fn apply_records(
+    turn: &mut Turn<'_>,
+    name: &'static str,
+    leaf: i64,
+    records: Vec<NewRecord>,
+) -> Result<(), DbError> {
+    const RECORD: Batch = Batch {
+        head: "INSERT INTO record (patient, record, version, kind, facts, found, updated_by) VALUES",
+        columns: 7,
+        tail: "",
+    };
+    const CONTENT: Batch = Batch {
+        head: "INSERT INTO content (patient, record, version, sealed, leaf, updated_by) VALUES",
+        columns: 6,
+        tail: "",
+    };
+    let mut heads: Vec<Vec<Arg<'_>>> = Vec::with_capacity(records.len());
+    let mut bodies: Vec<Vec<Arg<'_>>> = Vec::with_capacity(records.len());
+    for new in records {
+        let (patient, record) = (new.patient.as_bytes().to_vec(), new.record.as_bytes().to_vec());
+        bodies.push(vec![
+            patient.clone().into(),
+            record.clone().into(),
+            1.into(),
+            new.sealed.0.into(),
+            leaf.into(),
+            name.into(),
+        ]);
+        heads.push(vec![
+            patient.into(),
+            record.into(),
+            1.into(),
+            new.kind.to_vec().into(),
+            new.facts.0.into(),
+            new.found.0.into(),
+            name.into(),
+        ]);
+    }
+    turn.run_rows(&RECORD, &heads).await?;
+    turn.run_rows(&CONTENT, &bodies).await
+}
+
+async fn apply_consent(turn: &mut Turn<'_>, name: &'static str, leaf: i64, new: &NewRevision) -> Result<(), DbError> {
+    const REVISION: &str = "INSERT INTO consent_revision \
+         (patient, consent, revision, statement, evidence, leaf, updated_by) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    const CURRENT: &str = "INSERT INTO consent (patient, consent, revision, state, grantee, seal, updated_by) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (patient, consent) DO UPDATE SET \
+         revision = excluded.revision, state = excluded.state, grantee = excluded.grantee, seal = excluded.seal, \
+         updated_by = excluded.updated_by WHERE consent.revision = excluded.revision - 1 AND consent.state = 'active'";
+    let (patient, consent) = (new.patient.as_bytes(), new.consent.as_bytes());
+    let args = [
+        patient.into(),
+        consent.into(),
+        new.revision.into(),
+        new.statement.as_bytes().into(),
+        new.evidence.0.as_slice().into(),
+        leaf.into(),
+        name.into(),
+    ];
+    turn.run(REVISION, &args).await?;
+    let args = [
+        patient.into(),
+        consent.into(),
+        new.revision.into(),
+        new.state.into(),
+        (&new.grantee).into(),
+        new.seal.as_slice().into(),
+        name.into(),
+    ];
+    one(turn.run(CURRENT, &args).await?)
+}
+
+async fn forget(turn: &mut Turn<'_>, patient: PatientId) -> Result<(), DbError> {
+    for sql in [
+        "DELETE FROM content WHERE patient = $1",
+        "DELETE FROM record WHERE patient = $1",
+        "DELETE FROM identifier WHERE patient = $1",
+        "UPDATE consent SET state = 'ended', updated_by = 'forget' WHERE patient = $1",
+    ] {
+        turn.run(sql, &[patient.as_bytes().into()]).await?;
+    }
+    Ok(())
+}
+
+const fn one(touched: u64) -> Result<(), DbError> {
+    if touched == 1 { Ok(()) } else { Err(DbError::Taken) }
+}
