@@ -34,3 +34,4 @@ pub mod web;
 // roof
 pub mod app;
 pub mod cli;
+pub mod config;

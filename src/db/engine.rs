@@ -157,7 +157,11 @@ impl Db {
             .acquire_timeout(WAIT)
             .test_before_acquire(false)
             .after_release(|held, _| {
-                Box::pin(async move { Ok(sqlx::query("ROLLBACK").execute(held).await.is_ok() || true) })
+                Box::pin(async move {
+                    // SQLite answers with an error when there is nothing to undo, which is the usual case.
+                    let _nothing_to_undo = sqlx::query("ROLLBACK").execute(held).await;
+                    Ok(true)
+                })
             })
             .connect_with(options.clone())
             .await
@@ -315,6 +319,19 @@ pub struct Writer {
 impl Writer {
     /// Begins a transaction that sees every commit before it. `name` goes to the metrics.
     pub async fn begin(&mut self, name: &'static str) -> Result<Turn<'_>, DbError> {
+        // Beginning changes nothing, so it may be tried again on a fresh connection (the server may have restarted).
+        const TRIES: usize = 4;
+        let mut last = None;
+        for _ in 0..TRIES {
+            match self.try_begin(name).await {
+                Ok(()) => return Ok(Turn { writer: self }),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))))
+    }
+
+    async fn try_begin(&mut self, name: &'static str) -> Result<(), DbError> {
         if self.open {
             // An earlier turn ended without commit: its connection is thrown away, not trusted.
             let fresh = self.db.hold().await?;
@@ -332,8 +349,7 @@ impl Writer {
                 sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").execute(&mut **held).await.map(|_| ())
             }
         }
-        .map_err(classify)?;
-        Ok(Turn { writer: self })
+        .map_err(classify)
     }
 }
 

@@ -1,1 +1,13 @@
-//! Charter to be written.
+//! Who is enrolled by the guarantor: organisations, professionals, software.
+//!
+//! Lives here: enrolments as the registry signed them, their verification, the deeds enrol and suspend.
+//! May touch: `store`, `ledger`, `vault` (registry key), `proof` (keys), `model`.
+//! Must never: open a record; believe a row without its signature.
+
+mod enrol;
+mod party;
+mod register;
+
+pub use enrol::{EnrolError, Enrolments};
+pub use party::{BadParty, Client, Organisation, Party, Professional, Profile};
+pub use register::{NotEnrolled, Register};

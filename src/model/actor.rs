@@ -34,11 +34,53 @@ impl Software {
     /// The grantees through which a consent may reach this actor.
     #[must_use]
     pub fn grantees(&self) -> Vec<Grantee> {
-        let mut grantees = vec![Grantee::Organisation(self.organisation)];
-        if let Some((professional, profession)) = &self.professional {
-            grantees.push(Grantee::Professional(*professional));
-            grantees.push(Grantee::Role(self.organisation, profession.clone()));
-        }
-        grantees
+        grantees(self.organisation, self.professional.as_ref())
     }
+}
+
+/// What a verified access token says about who is asking. The register has the last word on every part of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bearer {
+    /// For whom the token was made.
+    pub subject: Subject,
+    /// Why data is asked for.
+    pub purpose: Purpose,
+    /// What the token allows.
+    pub scopes: Vec<ClinicalScope>,
+}
+
+/// For whom a token was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// A patient, asking for themself.
+    Patient(PatientId),
+    /// An organisation's software, for one of its people or for itself.
+    Client {
+        /// The enrolled client.
+        client: ClientId,
+        /// Its organisation.
+        organisation: OrganisationId,
+        /// The professional it names, with the profession the register gave when the token was made.
+        professional: Option<(ProfessionalId, Profession)>,
+    },
+}
+
+impl Bearer {
+    /// The grantees through which a consent may reach the bearer; none for a patient.
+    #[must_use]
+    pub fn grantees(&self) -> Vec<Grantee> {
+        match &self.subject {
+            Subject::Patient(_) => Vec::new(),
+            Subject::Client { organisation, professional, .. } => grantees(*organisation, professional.as_ref()),
+        }
+    }
+}
+
+fn grantees(organisation: OrganisationId, professional: Option<&(ProfessionalId, Profession)>) -> Vec<Grantee> {
+    let mut grantees = vec![Grantee::Organisation(organisation)];
+    if let Some((professional, profession)) = professional {
+        grantees.push(Grantee::Professional(*professional));
+        grantees.push(Grantee::Role(organisation, profession.clone()));
+    }
+    grantees
 }

@@ -8,6 +8,7 @@ use crate::model::Sealed;
 
 /// One row that a deed adds or changes within its turn.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the fields are the columns that the migrations describe")]
 pub enum Write {
     /// A new patient, or a new state of one.
     Patient { patient: PatientId, state: &'static str, since: Timestamp, seal: Vec<u8> },
@@ -65,13 +66,13 @@ pub struct NewRevision {
 
 /// A leaf ready to be stored.
 #[derive(Debug)]
-pub struct NewLeaf {
+pub struct NewLeaf<'d> {
     /// Whose history it belongs to.
     pub patient: Option<PatientId>,
     /// Exact leaf bytes.
     pub entry: Vec<u8>,
     /// Personal part, sealed.
-    pub personal: Option<Sealed>,
+    pub personal: Option<&'d Sealed>,
 }
 
 /// Takes the turn: locks the head of the log until commit and tells where it stands.
@@ -112,7 +113,7 @@ pub async fn consents(
 pub async fn leaves(
     turn: &mut Turn<'_>,
     first: i64,
-    leaves: Vec<NewLeaf>,
+    leaves: Vec<NewLeaf<'_>>,
     time: Timestamp,
     chain: &[u8; 32],
 ) -> Result<(), DbError> {
@@ -129,7 +130,7 @@ pub async fn leaves(
                 index.into(),
                 leaf.patient.map_or(Arg::NoBytes, |p| p.as_bytes().to_vec().into()),
                 leaf.entry.into(),
-                leaf.personal.map_or(Arg::NoBytes, |p| p.0.into()),
+                leaf.personal.map_or(Arg::NoBytes, |p| p.0.as_slice().into()),
                 "turn".into(),
             ]
         })
@@ -139,23 +140,23 @@ pub async fn leaves(
     Ok(())
 }
 
-/// Writes what the deed at `leaf` changes.
-pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: Vec<Write>) -> Result<(), DbError> {
+/// Writes what the deed at `leaf` changes; `name` is the deed's.
+pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &[Write]) -> Result<(), DbError> {
     let mut records = Vec::new();
     for write in writes {
         match write {
             Write::Record(record) => records.push(record),
-            Write::Consent(revision) => apply_consent(turn, name, leaf, &revision).await?,
+            Write::Consent(revision) => apply_consent(turn, name, leaf, revision).await?,
             Write::Patient { patient, state, since, seal } => {
                 const SQL: &str = "INSERT INTO patient (patient, state, since, seal, updated_by) VALUES ($1, $2, $3, $4, $5) \
                      ON CONFLICT (patient) DO UPDATE SET state = excluded.state, seal = excluded.seal, \
                      updated_by = excluded.updated_by";
-                let args = [patient.as_bytes().into(), state.into(), since.0.into(), seal.into(), name.into()];
+                let args = [patient.as_bytes().into(), (*state).into(), since.0.into(), seal.as_slice().into(), name.into()];
                 turn.run(SQL, &args).await?;
             }
             Write::Identifier { patient, tag } => {
                 const SQL: &str = "INSERT INTO identifier (patient, tag, updated_by) VALUES ($1, $2, $3)";
-                turn.run(SQL, &[patient.as_bytes().into(), (&tag).into(), name.into()]).await?;
+                turn.run(SQL, &[patient.as_bytes().into(), tag.into(), name.into()]).await?;
             }
             Write::Device { patient, device, state, body, signature } => {
                 const SQL: &str = "INSERT INTO device (patient, device, state, body, signature, updated_by) \
@@ -163,7 +164,8 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: V
                      state = excluded.state, body = excluded.body, signature = excluded.signature, \
                      updated_by = excluded.updated_by";
                 let (patient, device) = (patient.as_bytes().into(), device.as_bytes().into());
-                turn.run(SQL, &[patient, device, state.into(), body.into(), signature.into(), name.into()]).await?;
+                let (body, signature) = (body.as_str().into(), signature.as_slice().into());
+                turn.run(SQL, &[patient, device, (*state).into(), body, signature, name.into()]).await?;
             }
             Write::Party { party, kind, revision, body, signature } => {
                 // A revision that is not the next one touches nothing and is reported as taken.
@@ -171,20 +173,21 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: V
                      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (party) DO UPDATE SET revision = excluded.revision, \
                      body = excluded.body, signature = excluded.signature, updated_by = excluded.updated_by \
                      WHERE party.revision = excluded.revision - 1";
-                let args = [(&party).into(), kind.into(), revision.into(), body.into(), signature.into(), name.into()];
+                let (body, signature) = (body.as_str().into(), signature.as_slice().into());
+                let args = [party.into(), (*kind).into(), (*revision).into(), body, signature, name.into()];
                 one(turn.run(SQL, &args).await?)?;
             }
-            Write::Forget { patient } => forget(turn, patient).await?,
+            Write::Forget { patient } => forget(turn, *patient).await?,
         }
     }
-    apply_records(turn, name, leaf, records).await
+    apply_records(turn, name, leaf, &records).await
 }
 
 async fn apply_records(
     turn: &mut Turn<'_>,
     name: &'static str,
     leaf: i64,
-    records: Vec<NewRecord>,
+    records: &[&NewRecord],
 ) -> Result<(), DbError> {
     const RECORD: Batch = Batch {
         head: "INSERT INTO record (patient, record, version, kind, facts, found, updated_by) VALUES",
@@ -199,24 +202,11 @@ async fn apply_records(
     let mut heads: Vec<Vec<Arg<'_>>> = Vec::with_capacity(records.len());
     let mut bodies: Vec<Vec<Arg<'_>>> = Vec::with_capacity(records.len());
     for new in records {
-        let (patient, record) = (new.patient.as_bytes().to_vec(), new.record.as_bytes().to_vec());
-        bodies.push(vec![
-            patient.clone().into(),
-            record.clone().into(),
-            1.into(),
-            new.sealed.0.into(),
-            leaf.into(),
-            name.into(),
-        ]);
-        heads.push(vec![
-            patient.into(),
-            record.into(),
-            1.into(),
-            new.kind.to_vec().into(),
-            new.facts.0.into(),
-            new.found.0.into(),
-            name.into(),
-        ]);
+        let (patient, record): (Arg<'_>, Arg<'_>) = (new.patient.as_bytes().into(), new.record.as_bytes().into());
+        let sealed = new.sealed.0.as_slice().into();
+        bodies.push(vec![patient.clone(), record.clone(), 1.into(), sealed, leaf.into(), name.into()]);
+        let (facts, found) = (new.facts.0.as_slice().into(), new.found.0.as_slice().into());
+        heads.push(vec![patient, record, 1.into(), (&new.kind).into(), facts, found, name.into()]);
     }
     turn.run_rows(&RECORD, &heads).await?;
     turn.run_rows(&CONTENT, &bodies).await

@@ -1,0 +1,200 @@
+//! Settings, read once.
+//!
+//! Lives here: `garant.toml` of a data folder, with a default and a unit for each field.
+//! May touch: the ground and the file system; the environment for secrets.
+//! Must never: hold a secret in the file, accept a field it does not know, read anything twice.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
+
+/// The file's name within the data folder.
+pub const FILE: &str = "garant.toml";
+/// The environment variable that may hold the root passphrase (or the HSM's PIN).
+pub const PASSPHRASE: &str = "GARANT_PASSPHRASE";
+
+/// The settings of one deployment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The FHIR base URL as clients see it, without a slash at its end; tokens and statements are bound to it.
+    pub base_url: String,
+    /// Where to listen; put a TLS front before anything but loopback.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// Development mode: a passphrase-file root and the built-in identity provider are allowed. Never in production.
+    #[serde(default)]
+    pub development: bool,
+    /// PostgreSQL URL of the store; absent: `store.sqlite` in the data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// PostgreSQL URL of the keystore, another database than the store's; absent: `keys.sqlite` in the data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keystore: Option<String>,
+    /// What protects the keystore.
+    pub root: RootConfig,
+    /// Connections for reading, at most. Default 4; about twice the number of cores is best.
+    #[serde(default = "default_readers")]
+    pub readers: u32,
+    /// Seconds between checkpoints of the log. Default 1.
+    #[serde(default = "default_checkpoint")]
+    pub checkpoint_secs: u64,
+    /// Web origins whose passkey assertions are accepted for consents.
+    #[serde(default)]
+    pub origins: Vec<String>,
+}
+
+/// What protects the keystore.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RootConfig {
+    /// A passphrase-protected file, `root.json` in the data folder; development only, unless `in_production` is true.
+    File {
+        /// Accepts the file root in production.
+        #[serde(default)]
+        in_production: bool,
+    },
+    /// A PKCS#11 token.
+    Pkcs11 {
+        /// Path of the module.
+        module: PathBuf,
+        /// Label of the token.
+        token: String,
+        /// Label of the key in the token.
+        #[serde(default = "default_key_label")]
+        key: String,
+    },
+}
+
+const fn default_readers() -> u32 {
+    4
+}
+
+const fn default_checkpoint() -> u64 {
+    1
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8750))
+}
+
+fn default_key_label() -> String {
+    "garant-root".to_owned()
+}
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no such file.
+    #[error("no {FILE} in {0}: `garant init --data {0}` makes a new data folder")]
+    Missing(PathBuf),
+    /// The file cannot be read or written.
+    #[error("{0}: {1}")]
+    Io(PathBuf, #[source] std::io::Error),
+    /// The file says something that is not known or not allowed.
+    #[error("{0}: {1}")]
+    Wrong(PathBuf, String),
+    /// The passphrase was not given.
+    #[error("the root passphrase is missing: set {PASSPHRASE}, or name a file with --passphrase-file")]
+    NoPassphrase,
+}
+
+impl Config {
+    /// Reads the settings of the data folder `folder`.
+    pub fn load(folder: &Path) -> Result<Self, ConfigError> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Err(ConfigError::Missing(folder.to_owned()));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| ConfigError::Io(path.clone(), e))?;
+        let config: Self = toml::from_str(&text).map_err(|e| ConfigError::Wrong(path.clone(), e.message().to_owned()))?;
+        config.check().map_err(|reason| ConfigError::Wrong(path, reason))?;
+        Ok(config)
+    }
+
+    /// Writes the settings into the data folder `folder`, which must not have any.
+    pub fn save_new(&self, folder: &Path) -> Result<(), ConfigError> {
+        let path = folder.join(FILE);
+        self.check().map_err(|reason| ConfigError::Wrong(path.clone(), reason))?;
+        let text = toml::to_string_pretty(self).map_err(|e| ConfigError::Wrong(path.clone(), e.to_string()))?;
+        if path.exists() {
+            return Err(ConfigError::Wrong(path, "exists already; nothing was changed".to_owned()));
+        }
+        std::fs::write(&path, text).map_err(|e| ConfigError::Io(path, e))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let url = url::Url::parse(&self.base_url).map_err(|_| "base_url is not a URL".to_owned())?;
+        if self.base_url.ends_with('/') || url.query().is_some() || url.fragment().is_some() {
+            return Err("base_url must end without a slash, query or fragment".to_owned());
+        }
+        if url.scheme() != "https" && !self.development {
+            return Err("base_url must begin with https:// unless development = true".to_owned());
+        }
+        if self.store.is_some() && self.store == self.keystore {
+            // Erasure and backups rely on keys and data being apart (security.md §4, K9 and K25).
+            return Err("store and keystore must be different databases".to_owned());
+        }
+        match &self.root {
+            RootConfig::File { in_production } if !self.development && !in_production => {
+                Err("a passphrase-file root is refused in production: use root.kind = \"pkcs11\", \
+                     or accept the risk with root.in_production = true"
+                    .to_owned())
+            }
+            RootConfig::File { .. } | RootConfig::Pkcs11 { .. } => Ok(()),
+        }
+    }
+
+    /// The issuer of tokens: the base URL without its last path segment.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.base_url.strip_suffix("/fhir").unwrap_or(&self.base_url)
+    }
+
+    /// The origin line of the log: host and path of the base URL, `/log` added.
+    #[must_use]
+    pub fn log_origin(&self) -> String {
+        let without_scheme = self.issuer().split_once("://").map_or(self.issuer(), |(_, rest)| rest);
+        format!("{}/log", without_scheme.replace([' ', '+'], "-"))
+    }
+}
+
+/// Takes the root passphrase from `file`, or from the environment; the end of line is not part of it.
+pub fn passphrase(file: Option<&Path>) -> Result<Secret<String>, ConfigError> {
+    let mut text = match file {
+        Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigError::Io(path.to_owned(), e))?,
+        None => {
+            #[expect(clippy::disallowed_methods, reason = "this room is the one that reads the environment")]
+            std::env::var(PASSPHRASE).map_err(|_| ConfigError::NoPassphrase)?
+        }
+    };
+    while text.ends_with(['\n', '\r']) {
+        text.pop();
+    }
+    if text.is_empty() { Err(ConfigError::NoPassphrase) } else { Ok(Secret::new(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), text).unwrap();
+        Config::load(folder.path()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn production_refuses_what_is_unsafe_and_says_what_to_do() {
+        let file = "base_url = \"https://a.example/fhir\"\nroot = { kind = \"file\" }\n";
+        assert!(refused(file).contains("in_production"));
+        assert!(refused("base_url = \"http://a.example/fhir\"\nroot = { kind = \"file\" }").contains("https"));
+        assert!(refused("base_ur = 1\nroot = { kind = \"file\" }").contains("base_ur"));
+        let same = "base_url = \"http://a/fhir\"\ndevelopment = true\nstore = \"postgres://x\"\nkeystore = \"postgres://x\"\nroot = { kind = \"file\" }";
+        assert!(refused(same).contains("different"));
+        assert!(Config::load(Path::new("/nonexistent")).unwrap_err().to_string().contains("garant init"));
+    }
+}

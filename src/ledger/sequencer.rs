@@ -1,0 +1,333 @@
+//! The order of the log is the order of events.
+//!
+//! One task takes the deeds that wait at the same moment, re-reads all the consents they rest on inside one
+//! turn, writes all their leaves, and pays for one durable commit. Whoever waits gets its place only after
+//! that commit. No disclosure can therefore stand after the end of a consent it cites, on any node: the turn
+//! is the lock on the log's head row, and ending a consent takes the same turn.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::entry::{Act, Basis, Entry, Ground};
+use crate::clock::{Clock, Timestamp};
+use crate::db::{DbError, Turn, Writer};
+use crate::id::{ConsentId, DeedId, PatientId};
+use crate::model::{Purpose, Sealed};
+use crate::store::turn::{self, NewLeaf, Write};
+use crate::store::{Store, rows::Head};
+use crate::vault::RowMac;
+
+/// Deeds in one turn at most.
+const GROUP: usize = 64;
+/// Deeds that may wait; more are turned away rather than kept waiting for ever.
+const QUEUE: usize = 1024;
+/// How far the wall clock may lag behind the log before disclosures stop (two nodes, one database).
+const LAG: i64 = 2;
+
+/// What waits for its turn.
+#[derive(Debug)]
+pub struct Deed {
+    /// The permit, the receipt and the leaf carry this.
+    pub id: DeedId,
+    /// What is done.
+    pub act: Act,
+    /// Why it is allowed.
+    pub ground: Ground,
+    /// The consent revisions it rests on: each must be the current and active one at its turn.
+    pub basis: Vec<Basis>,
+    /// When the first of them is over.
+    pub until: Timestamp,
+    /// Whose history it belongs to.
+    pub patient: Option<PatientId>,
+    /// Why data is asked for.
+    pub purpose: Option<Purpose>,
+    /// Digest of the policy set that decided.
+    pub policy: Option<[u8; 32]>,
+    /// How many records it concerns.
+    pub records: u32,
+    /// Why it is refused, for refusals.
+    pub reason: Option<&'static str>,
+    /// Salted commitment to the personal part.
+    pub commitment: [u8; 32],
+    /// The personal part, sealed.
+    pub personal: Option<Sealed>,
+    /// The consent revision it makes.
+    pub change: Option<Change>,
+    /// What it writes beside its leaf.
+    pub writes: Vec<Write>,
+}
+
+/// A consent revision that a deed makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    /// Which consent.
+    pub consent: ConsentId,
+    /// The revision made: 1 for a new consent, else the successor of the current active one.
+    pub makes: i64,
+    /// Whether the consent is over after it.
+    pub ends: bool,
+}
+
+/// Where a deed stands in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Placed {
+    /// Done and durable.
+    Done {
+        /// Index of its leaf.
+        leaf: u64,
+        /// The log's time.
+        time: Timestamp,
+    },
+    /// What it rests on had changed at its turn; a refusal is on record instead.
+    Stale,
+}
+
+/// Why a deed found no place. Nothing was released or changed, as far as anyone may assume.
+#[derive(Debug, thiserror::Error)]
+pub enum Unplaced {
+    /// Too many wait already.
+    #[error("too many deeds wait for their turn")]
+    Busy,
+    /// The log was not begun, or the sequencer has ended.
+    #[error("the log takes no deeds")]
+    Closed,
+    /// The database failed; the outcome is unknown and counts as not done.
+    #[error("the turn failed")]
+    Failed(#[source] Arc<DbError>),
+    /// An identifier or statement was used before.
+    #[error("this was done before")]
+    Taken,
+}
+
+/// A deed and who waits for it.
+pub(super) struct Waiting {
+    deed: Deed,
+    answer: oneshot::Sender<Result<Placed, Unplaced>>,
+}
+
+/// The two queues: ending a consent goes ahead of reading.
+#[derive(Clone, Debug)]
+pub(super) struct Lanes {
+    stops: mpsc::Sender<Waiting>,
+    others: mpsc::Sender<Waiting>,
+}
+
+impl Lanes {
+    /// Queues the deed and waits for its place. The deed happens even if the caller goes away.
+    pub(super) async fn place(&self, deed: Deed) -> Result<Placed, Unplaced> {
+        let (answer, place) = oneshot::channel();
+        let stops = deed.change.is_some_and(|c| c.ends) || deed.act == Act::Exclude;
+        let waiting = Waiting { deed, answer };
+        if stops {
+            // A stop waits as long as it takes; it is never turned away by a flood of reads.
+            self.stops.send(waiting).await.map_err(|_| Unplaced::Closed)?;
+        } else {
+            self.others.try_send(waiting).map_err(|e| match e {
+                mpsc::error::TrySendError::Full(_) => Unplaced::Busy,
+                mpsc::error::TrySendError::Closed(_) => Unplaced::Closed,
+            })?;
+        }
+        place.await.unwrap_or(Err(Unplaced::Closed))
+    }
+}
+
+/// The task that takes the turns.
+pub struct Sequencer {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    mac: RowMac,
+    stops: mpsc::Receiver<Waiting>,
+    others: mpsc::Receiver<Waiting>,
+}
+
+impl Sequencer {
+    pub(super) fn new(store: Store, clock: Arc<dyn Clock>, mac: RowMac) -> (Self, Lanes) {
+        let (to_stops, stops) = mpsc::channel(QUEUE);
+        let (to_others, others) = mpsc::channel(QUEUE);
+        (Self { store, clock, mac, stops, others }, Lanes { stops: to_stops, others: to_others })
+    }
+
+    /// Takes turns until every [`super::Ledger`] is gone. Run it in a task that nothing cancels.
+    pub async fn run(mut self) {
+        let mut writer = None;
+        while let Some(group) = self.next_group().await {
+            self.serve(&mut writer, group).await;
+        }
+    }
+
+    /// Whatever waits now, stops first; there is no timer, a lone deed does not wait for company.
+    async fn next_group(&mut self) -> Option<Vec<Waiting>> {
+        let first = tokio::select! {
+            biased;
+            Some(waiting) = self.stops.recv() => waiting,
+            Some(waiting) = self.others.recv() => waiting,
+            else => return None,
+        };
+        let mut group = Vec::with_capacity(GROUP);
+        while group.len() < GROUP - 1
+            && let Ok(stop) = self.stops.try_recv()
+        {
+            group.push(stop);
+        }
+        group.push(first);
+        while group.len() < GROUP
+            && let Ok(other) = self.others.try_recv()
+        {
+            group.push(other);
+        }
+        Some(group)
+    }
+
+    async fn serve(&self, writer: &mut Option<Writer>, group: Vec<Waiting>) {
+        match self.turn(writer, &group).await {
+            Ok(places) => answer(group, places.into_iter().map(Ok)),
+            Err(DbError::Taken) if group.len() > 1 => {
+                // One deed repeats something used once: the others must not suffer, so each takes its own turn.
+                for waiting in group {
+                    let alone = vec![waiting];
+                    let place = self.turn(writer, &alone).await;
+                    answer_alone(alone, place);
+                }
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                tracing::error!(error = %error, "a turn failed; nothing of it is released");
+                let places: Vec<_> = group.iter().map(|_| Err(failed(&error))).collect();
+                answer(group, places.into_iter());
+            }
+        }
+    }
+
+    async fn turn(&self, writer: &mut Option<Writer>, group: &[Waiting]) -> Result<Vec<Placed>, DbError> {
+        let writer = match writer {
+            Some(writer) => writer,
+            empty @ None => empty.insert(self.store.db().writer().await?),
+        };
+        let mut turn = writer.begin("turn").await?;
+        let leaves = i64::try_from(group.len()).unwrap_or(i64::MAX);
+        let head = turn::take(&mut turn, leaves).await?.ok_or(DbError::Column { table: "log_head", column: 0 })?;
+        let mut current = Current::read(&mut turn, group).await?;
+        let now = self.clock.now();
+        let time = now.max(head.time);
+        let lagging = now.plus_secs(LAG) < head.time;
+
+        let mut chain = head.chain;
+        let mut rows = Vec::with_capacity(group.len());
+        let mut places = Vec::with_capacity(group.len());
+        for (waiting, index) in group.iter().zip(head.size..) {
+            let deed = &waiting.deed;
+            let leaf = u64::try_from(index).unwrap_or(0);
+            let refusal = current.refusal(deed, time, lagging);
+            let entry = entry(deed, leaf, time, refusal);
+            let bytes = entry.to_bytes();
+            chain = link(&self.mac, &chain, &bytes);
+            rows.push(NewLeaf { patient: deed.patient, entry: bytes, personal: deed.personal.as_ref() });
+            places.push(if refusal.is_none() { Placed::Done { leaf, time } } else { Placed::Stale });
+        }
+        turn::leaves(&mut turn, head.size, rows, time, &chain).await?;
+        for ((waiting, place), index) in group.iter().zip(&places).zip(head.size..) {
+            if matches!(place, Placed::Done { .. }) {
+                turn::apply(&mut turn, waiting.deed.act.word(), index, &waiting.deed.writes).await?;
+            }
+        }
+        // This is the commit: before it nobody has a place, after it nobody can take it away.
+        turn.commit().await?;
+        Ok(places)
+    }
+}
+
+/// One link of the keyed chain over the leaves: order, number and bytes of all leaves so far.
+#[must_use]
+pub(super) fn link(mac: &RowMac, chain: &[u8; 32], entry: &[u8]) -> [u8; 32] {
+    mac.mac(&[b"chain", chain, &super::merkle::leaf_hash(entry)])
+}
+
+fn entry(deed: &Deed, index: u64, time: Timestamp, refusal: Option<&'static str>) -> Entry {
+    Entry {
+        index,
+        time,
+        act: if refusal.is_some() { Act::Refuse } else { deed.act },
+        deed: deed.id,
+        ground: deed.ground,
+        basis: deed.basis.clone(),
+        purpose: deed.purpose,
+        policy: deed.policy,
+        records: deed.records,
+        reason: refusal.or(deed.reason).map(str::to_owned),
+        commitment: deed.commitment,
+    }
+}
+
+/// The consents named by a group, as they stand at this moment of the turn.
+struct Current(HashMap<(PatientId, ConsentId), (i64, bool)>);
+
+impl Current {
+    async fn read(turn: &mut Turn<'_>, group: &[Waiting]) -> Result<Self, DbError> {
+        let mut named: Vec<(PatientId, ConsentId)> = Vec::new();
+        for Waiting { deed, .. } in group {
+            if let Some(patient) = deed.patient {
+                named.extend(deed.basis.iter().map(|b| (patient, b.consent)));
+                named.extend(deed.change.iter().map(|c| (patient, c.consent)));
+            }
+        }
+        named.sort_unstable();
+        named.dedup();
+        let rows = turn::consents(turn, &named).await?;
+        Ok(Self(rows.into_iter().map(|(patient, consent, revision, live)| ((patient, consent), (revision, live))).collect()))
+    }
+
+    /// Why the deed may not stand now, or `None`; a change that stands is seen by the deeds after it.
+    fn refusal(&mut self, deed: &Deed, time: Timestamp, lagging: bool) -> Option<&'static str> {
+        if deed.act == Act::Refuse {
+            return None;
+        }
+        if deed.act == Act::Disclose && lagging {
+            return Some("clock");
+        }
+        if time >= deed.until {
+            return Some("expired");
+        }
+        let Some(patient) = deed.patient else {
+            return (!deed.basis.is_empty() || deed.change.is_some()).then_some("stale");
+        };
+        let holds = |b: &Basis| self.0.get(&(patient, b.consent)) == Some(&(b.revision, true));
+        if deed.change.is_none() && !deed.basis.iter().all(holds) {
+            return Some("stale");
+        }
+        let Some(change) = deed.change else { return None };
+        let fits = match self.0.get(&(patient, change.consent)) {
+            None => change.makes == 1,
+            Some((revision, live)) => *live && change.makes == revision + 1,
+        };
+        if !fits {
+            return Some("stale");
+        }
+        self.0.insert((patient, change.consent), (change.makes, !change.ends));
+        None
+    }
+}
+
+fn failed(error: &Arc<DbError>) -> Unplaced {
+    if matches!(**error, DbError::Taken) { Unplaced::Taken } else { Unplaced::Failed(Arc::clone(error)) }
+}
+
+fn answer(group: Vec<Waiting>, places: impl Iterator<Item = Result<Placed, Unplaced>>) {
+    for (waiting, place) in group.into_iter().zip(places) {
+        // Whoever asked may have hung up; the leaf stands all the same.
+        drop(waiting.answer.send(place));
+    }
+}
+
+fn answer_alone(group: Vec<Waiting>, place: Result<Vec<Placed>, DbError>) {
+    match place {
+        Ok(places) => answer(group, places.into_iter().map(Ok)),
+        Err(error) => answer(group, std::iter::once(Err(failed(&Arc::new(error))))),
+    }
+}
+
+/// Where the log stood when it was last looked at; for start-up checks.
+pub(super) fn behind(head: &Head, now: Timestamp) -> bool {
+    now < head.time
+}
