@@ -1,0 +1,120 @@
+//! Assertions of passkeys (WebAuthn Level 3 §7.2), with user verification always required.
+//!
+//! What it proves is presence of the person at the authenticator, not that they saw the text: no browser shows
+//! it for us (K16, WA-15).
+
+use ring::digest::{SHA256, digest};
+
+use super::memo::{self, Form, Memo};
+use super::refused::ensure;
+use super::{PublicKey, Refused, base64url};
+use crate::json::{self, Limits, Value};
+
+/// The site whose assertions are taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Site {
+    /// The relying party's identifier, a domain.
+    pub rp_id: String,
+    /// The exact origins; no prefix or suffix of them (WA-03).
+    pub origins: Vec<String>,
+}
+
+/// A passkey as it was enrolled.
+#[derive(Clone, Copy, Debug)]
+pub struct Passkey<'k> {
+    /// Its public key.
+    pub key: PublicKey,
+    /// Its credential id.
+    pub credential: &'k [u8],
+    /// The handle of the patient it belongs to, when one was given to the authenticator.
+    pub user_handle: Option<&'k [u8]>,
+    /// Where it may be used.
+    pub site: &'k Site,
+}
+
+/// What an authenticator answers, exactly as received.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Assertion {
+    /// `rawId`
+    pub credential: Vec<u8>,
+    /// `response.authenticatorData`
+    pub authenticator_data: Vec<u8>,
+    /// `response.clientDataJSON`, never re-serialised.
+    pub client_data: Vec<u8>,
+    /// `response.signature`
+    pub signature: Vec<u8>,
+    /// `response.userHandle`
+    pub user_handle: Option<Vec<u8>>,
+}
+
+/// What a verified assertion tells besides who made it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// The signature counter; 0 for synced passkeys.
+    pub counter: u32,
+    /// Whether the passkey is backed up, and so may live on several devices.
+    pub backed_up: bool,
+}
+
+/// The longest clientDataJSON and authenticatorData that are looked at.
+const LONGEST: usize = 4096;
+
+impl Assertion {
+    /// Verifies that this passkey answered this challenge: WA-01 to WA-06 and WA-12.
+    ///
+    /// # Errors
+    /// [`Refused`] when any of them fails.
+    pub fn verify(&self, challenge: &[u8], passkey: &Passkey<'_>, memo: Option<&Memo>) -> Result<Seen, Refused> {
+        ensure(self.credential == passkey.credential, "credential")?;
+        // Absent is allowed: an authenticator asked for one credential by its id need not tell whose it is.
+        ensure(self.user_handle.is_none() || self.user_handle.as_deref() == passkey.user_handle, "user handle")?;
+        ensure(self.client_data.len().max(self.authenticator_data.len()) <= LONGEST, "too long")?;
+        self.agrees_with(challenge, passkey.site)?;
+        let seen = self.seen(passkey.site)?;
+        let mut signed = self.authenticator_data.clone();
+        signed.extend_from_slice(digest(&SHA256, &self.client_data).as_ref());
+        memo::verify(memo, &passkey.key, Form::WebAuthn, &signed, &self.signature)?;
+        Ok(seen)
+    }
+
+    fn agrees_with(&self, challenge: &[u8], site: &Site) -> Result<(), Refused> {
+        // Members we do not know are allowed: browsers add some on purpose (WebAuthn §5.8.1).
+        let data = json::parse(&self.client_data, Limits::TOKEN).map_err(|_| Refused::because("client data"))?;
+        ensure(data.text_of("type") == Some("webauthn.get"), "client data type")?;
+        ensure(data.text_of("challenge") == Some(&base64url::encode(challenge)), "challenge")?;
+        let origin = data.text_of("origin").ok_or(Refused::because("origin"))?;
+        ensure(site.origins.iter().any(|o| o == origin), "origin")?;
+        let within = data.get("crossOrigin").is_none_or(|n| n.value == Value::Bool(false));
+        ensure(within && data.get("topOrigin").is_none(), "cross-origin")
+    }
+
+    fn seen(&self, site: &Site) -> Result<Seen, Refused> {
+        const MALFORMED: Refused = Refused::because("authenticator data");
+        let (rp_hash, rest) = self.authenticator_data.split_at_checked(32).ok_or(MALFORMED)?;
+        let [flags, c0, c1, c2, c3, extensions @ ..] = rest else { return Err(MALFORMED) };
+        ensure(rp_hash == digest(&SHA256, site.rp_id.as_bytes()).as_ref(), "rp id")?;
+        let has = |flag: u8| flags & flag != 0;
+        ensure(has(0x01) && has(0x04), "user not verified")?;
+        ensure(has(0x08) || !has(0x10), "backed up but not eligible")?;
+        // An assertion carries no credential data, and extensions exactly when it says so.
+        ensure(!has(0x40) && has(0x80) != extensions.is_empty(), "authenticator data")?;
+        Ok(Seen { counter: u32::from_be_bytes([*c0, *c1, *c2, *c3]), backed_up: has(0x10) })
+    }
+}
+
+/// Whether a counter went forward: both 0 for synced passkeys, else strictly up; a copy shows here (WA-07).
+///
+/// # Errors
+/// [`Refused`] when it stood still or went back. It belongs to login and intake, not to evidence read later.
+pub fn counter_advances(stored: u32, seen: u32) -> Result<(), Refused> {
+    ensure((stored == 0 && seen == 0) || seen > stored, "counter")
+}
+
+/// The challenge that binds an assertion to a statement: the hash of its exact bytes (WA-01).
+#[must_use]
+pub fn challenge_of(statement_bytes: &[u8]) -> [u8; 32] {
+    let hash = digest(&SHA256, statement_bytes);
+    let mut out = [0; 32];
+    out.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
+    out
+}
