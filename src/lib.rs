@@ -9,6 +9,7 @@ pub mod clock;
 pub mod db;
 pub mod id;
 pub mod json;
+pub mod recall;
 pub mod secret;
 // words
 pub mod fhir;

@@ -6,6 +6,7 @@
 //! Must never: do input or output, know FHIR's JSON, know SQL.
 
 pub mod actor;
+pub mod device;
 pub mod facts;
 pub mod label;
 pub mod party;
@@ -15,6 +16,7 @@ pub mod sealed;
 pub mod statement;
 
 pub use actor::{Actor, Bearer, Software, Subject};
+pub use device::{Device, DeviceKind};
 pub use label::{Confidentiality, Sensitivity};
 pub use party::{Grantee, OrganisationKind, Profession, Purpose};
 pub use record::{Coding, Period, RecordClass, RecordFacts, RecordKey};

@@ -1,1 +1,78 @@
-//! Charter to be written.
+//! The one door out.
+//!
+//! Lives here: the deeds that release content: [`Door::read`], [`Door::search`]; and [`Released`], the only
+//! thing a door to the outside may show.
+//! May touch: `fhir`, `policy`, `vault` (its opener), `store`, `ledger`, and the proof of consents (`consent`)
+//! and enrolments (`directory`).
+//! Must never: return content without spending a `Permit` and its `Receipt`.
+
+mod ask;
+mod open;
+mod read;
+mod search;
+
+use std::sync::Arc;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::consent::Checker;
+use crate::directory::Register;
+use crate::ledger::Ledger;
+use crate::policy::Engine;
+use crate::store::Store;
+use crate::vault::{Indexer, Opener, Reader, Unwrapper};
+
+pub use open::Released;
+pub use search::Found;
+
+/// The door and what it needs to open, each a capability of its own.
+pub struct Door {
+    /// Ciphertext and consents.
+    pub store: Store,
+    /// Decides.
+    pub engine: Arc<Engine>,
+    /// Records.
+    pub ledger: Ledger,
+    /// Unwraps a patient's keys, once per request.
+    pub unwrapper: Unwrapper,
+    /// Opens content; held by this room alone.
+    pub opener: Opener,
+    /// Opens labels, search values and evidence.
+    pub reader: Reader,
+    /// Makes the keyed tags under which rows are found.
+    pub indexer: Indexer,
+    /// Believes consents.
+    pub checker: Arc<Checker>,
+    /// Believes enrolments.
+    pub register: Arc<Register>,
+    /// The present moment.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for the deeds' ids.
+    pub chance: Arc<dyn Chance>,
+}
+
+/// Why nothing leaves.
+#[derive(Debug, thiserror::Error)]
+pub enum Withheld {
+    /// Hidden or absent: nobody outside can tell which. A refusal is on record.
+    #[error("not found")]
+    Hidden,
+    /// The token does not speak of this type and interaction at all; that says nothing about any patient.
+    #[error("the access token does not cover this")]
+    OutOfScope,
+    /// The search cannot be honoured as asked.
+    #[error("{0}")]
+    BadQuery(String),
+    /// Too many match to be released at once.
+    #[error("too many records match; narrow the search")]
+    TooMany,
+    /// Something below failed, or does not prove what it says: no data.
+    #[error("the record cannot be released now")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Withheld {
+    fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}

@@ -1,0 +1,86 @@
+//! Opening: the only place where a permit and its receipt are spent.
+
+use super::{Door, Withheld};
+use crate::ledger::Receipt;
+use crate::model::{RecordKey, Sealed};
+use crate::policy::Permit;
+use crate::vault::{Opened, PatientKeys, Place};
+
+/// Content that may be shown to the one it was released to. Only this room makes one.
+#[derive(Debug)]
+pub struct Released {
+    key: RecordKey,
+    version: i64,
+    leaf: u64,
+    text: Opened,
+}
+
+impl Released {
+    /// Which record.
+    #[must_use]
+    pub const fn key(&self) -> RecordKey {
+        self.key
+    }
+
+    /// Which version.
+    #[must_use]
+    pub const fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The leaf under which this release stands in the log.
+    #[must_use]
+    pub const fn leaf(&self) -> u64 {
+        self.leaf
+    }
+
+    /// The stored FHIR text, byte for byte.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+impl Door {
+    /// Opens what `permit` admits and `receipt` has on record. Both are spent: one disclosure, one opening.
+    ///
+    /// All or nothing: a row that is missing or does not open withholds everything.
+    pub(super) fn open(
+        &self,
+        permit: Permit,
+        receipt: Receipt,
+        keys: &PatientKeys,
+        rows: Vec<(RecordKey, i64, Sealed)>,
+    ) -> Result<Vec<Released>, Withheld> {
+        if receipt.deed() != permit.deed() || rows.len() != permit.records().len() {
+            return Err(Withheld::unavailable(Mismatch));
+        }
+        let leaf = receipt.leaf();
+        let mut released = Vec::with_capacity(rows.len());
+        for (key, version, sealed) in rows {
+            if !permit.admits(&key, version) || key.patient != permit.patient() {
+                return Err(Withheld::unavailable(Mismatch));
+            }
+            let place = content_place(key, version);
+            let text = self.opener.open(keys, &place, &sealed).map_err(Withheld::unavailable)?;
+            released.push(Released { key, version, leaf, text });
+        }
+        Ok(released)
+    }
+}
+
+/// Where the text of a record's version is sealed.
+#[must_use]
+pub fn content_place(key: RecordKey, version: i64) -> Place {
+    Place { patient: key.patient, table: "content", column: "sealed", row: *key.record.as_bytes(), version }
+}
+
+/// Where the facts or search values of a record are sealed.
+#[must_use]
+pub fn label_place(key: RecordKey, column: &'static str, version: i64) -> Place {
+    Place { patient: key.patient, table: "record", column, row: *key.record.as_bytes(), version }
+}
+
+/// Permit, receipt and rows do not belong together.
+#[derive(Debug, thiserror::Error)]
+#[error("permit, receipt and rows do not belong together")]
+struct Mismatch;
