@@ -93,6 +93,11 @@ impl Engine {
         self.digest.iter().map(|b| format!("{b:02x}")).collect()
     }
 
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.memo.len()
+    }
+
     /// The edition of the profession matrix in force and its date (FR-30).
     #[must_use]
     pub fn matrix_edition(&self) -> (&str, &str) {

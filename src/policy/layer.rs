@@ -84,6 +84,12 @@ impl Layer {
         Ok(why)
     }
 
+    /// A set that was not checked, to show what the wrapper is for.
+    #[cfg(test)]
+    pub(super) fn unchecked(text: &str) -> Self {
+        Self { set: text.parse().unwrap(), conditions: PolicySet::new(), policies: Vec::new() }
+    }
+
     #[cfg(test)]
     pub(super) fn set(&self) -> &PolicySet {
         &self.set
