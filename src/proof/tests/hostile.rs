@@ -80,11 +80,11 @@ fn mutated_tokens_are_refused_without_panic() {
         if token == original {
             continue;
         }
-        let taken = check_access(token, key).is_ok()
+        let accepted = check_access(token, key).is_ok()
             || client_assertion::verify(token, &expected(Profile::Smart), |_| Some(key)).is_ok()
             || super::dpop::check(token).is_ok()
             || check_consent(token, key).is_ok();
-        assert!(!taken, "seed {SEED}, step {i}: {token}");
+        assert!(!accepted, "seed {SEED}, step {i}: {token}");
         unverified += usize::from(client_assertion::unverified_client(token).is_ok());
     }
     println!("seed {SEED}, {N} mutated tokens, {unverified} of them name a client");

@@ -18,7 +18,9 @@ use crate::proof::{Profile, PublicKey, base64url, client_assertion};
 
 const SEED: u64 = 20_260_302;
 
-fn both() -> [(Box<dyn JwsSigner>, Box<dyn JwsVerifier>, PublicKey, Algorithm); 2] {
+type Theirs = (Box<dyn JwsSigner>, Box<dyn JwsVerifier>, PublicKey, Algorithm);
+
+fn both() -> [Theirs; 2] {
     let ec = Jwk::generate_ec_key(EcCurve::P256).unwrap();
     let ed = Jwk::generate_ed_key(EdCurve::Ed25519).unwrap();
     let ours = |jwk: &Jwk| PublicKey::from_jwk(jwk.to_public_key().unwrap().to_string().as_bytes()).unwrap();
