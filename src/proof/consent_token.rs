@@ -22,9 +22,8 @@ use crate::model::{ClinicalScope, Grantee, Op, Purpose, Statement};
 /// The value of `typ`.
 pub const TYP: &str = "consent+jwt";
 
-const CLAIMS: [&str; 14] = [
-    "iss", "aud", "jti", "sub", "iat", "nbf", "exp", "consent", "grantee", "scope", "purpose", "stmt", "policy", "op",
-];
+const CLAIMS: [&str; 14] =
+    ["iss", "aud", "jti", "sub", "iat", "nbf", "exp", "consent", "grantee", "scope", "purpose", "stmt", "policy", "op"];
 
 /// What a consent token says.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -49,8 +49,7 @@ pub struct Dpop {
 /// # Errors
 /// [`Refused`] for whatever FA-32 to FA-44 and D03 to D09 name.
 pub fn verify(proof: &str, expected: &Expected<'_>) -> Result<Dpop, Refused> {
-    let rules =
-        Rules { ignore_unknown: true, ..Rules::of("dpop+jwt", &[Algorithm::Es256, Algorithm::EdDsa]) };
+    let rules = Rules { ignore_unknown: true, ..Rules::of("dpop+jwt", &[Algorithm::Es256, Algorithm::EdDsa]) };
     let (verified, key) = jws::verify_embedded(proof, &rules)?;
     let key = key.thumbprint();
     ensure(expected.key.is_none_or(|bound| bound == key), "proof by another key")?;

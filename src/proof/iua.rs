@@ -57,9 +57,8 @@ impl Iua {
 
     /// The value of the claim `extensions`.
     pub(super) fn to_json(&self) -> String {
-        let one = |system: &str, code: &str| {
-            format!("[{}]", Object::new().text("system", system).text("code", code).end())
-        };
+        let one =
+            |system: &str, code: &str| format!("[{}]", Object::new().text("system", system).text("code", code).end());
         let mut iua = Object::new()
             .optional("subject_organization_id", self.organisation.as_deref())
             .optional("national_provider_identifier", self.professional.as_deref());

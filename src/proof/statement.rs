@@ -87,9 +87,7 @@ impl Evidence {
     pub fn parse(bytes: &[u8]) -> Result<Self, Refused> {
         let tree = json::parse(bytes, LIMITS).map_err(|_| Refused::because("evidence"))?;
         let evidence = match tree.text_of("kind") {
-            Some("device") => {
-                Self::Device(tree.text_of("jws").ok_or(Refused::because("evidence"))?.to_owned())
-            }
+            Some("device") => Self::Device(tree.text_of("jws").ok_or(Refused::because("evidence"))?.to_owned()),
             Some("passkey") => Self::Passkey(Assertion {
                 credential: binary(&tree, "credential")?,
                 authenticator_data: binary(&tree, "authenticatorData")?,

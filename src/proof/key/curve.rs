@@ -72,10 +72,8 @@ impl Field {
     }
 }
 
-const P256: Field = Field(Number {
-    high: 0xffff_ffff_0000_0001_0000_0000_0000_0000,
-    low: 0x0000_0000_ffff_ffff_ffff_ffff_ffff_ffff,
-});
+const P256: Field =
+    Field(Number { high: 0xffff_ffff_0000_0001_0000_0000_0000_0000, low: 0x0000_0000_ffff_ffff_ffff_ffff_ffff_ffff });
 const P256_B: Number =
     Number { high: 0x5ac6_35d8_aa3a_93e7_b3eb_bd55_7698_86bc, low: 0x651d_06b0_cc53_b0f6_3bce_3c3e_27d2_604b };
 
@@ -90,10 +88,8 @@ pub(super) fn is_on_p256(x: &[u8; 32], y: &[u8; 32]) -> bool {
     P256.mul(y, y) == P256.add(P256.mul(x, slope), P256_B)
 }
 
-const ED25519: Field = Field(Number {
-    high: 0x7fff_ffff_ffff_ffff_ffff_ffff_ffff_ffff,
-    low: 0xffff_ffff_ffff_ffff_ffff_ffff_ffff_ffed,
-});
+const ED25519: Field =
+    Field(Number { high: 0x7fff_ffff_ffff_ffff_ffff_ffff_ffff_ffff, low: 0xffff_ffff_ffff_ffff_ffff_ffff_ffff_ffed });
 const ED25519_D: Number =
     Number { high: 0x5203_6cee_2b6f_fe73_8cc7_4079_7779_e898, low: 0x0070_0a4d_4141_d8ab_75eb_4dca_1359_78a3 };
 /// (p − 1) / 2, Euler's exponent.

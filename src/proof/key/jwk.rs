@@ -48,9 +48,8 @@ impl PublicKey {
     fn may_verify(&self, node: &Node<'_>) -> Result<(), Refused> {
         let says = |name, wanted: &str| node.get(name).is_none_or(|v| v.as_str() == Some(wanted));
         let operations = |v: &Node<'_>| v.items().iter().any(|o| o.as_str() == Some("verify"));
-        let fits = says("use", "sig")
-            && says("alg", self.algorithm().name())
-            && node.get("key_ops").is_none_or(operations);
+        let fits =
+            says("use", "sig") && says("alg", self.algorithm().name()) && node.get("key_ops").is_none_or(operations);
         if fits { Ok(()) } else { Err(Refused::because("jwk use")) }
     }
 

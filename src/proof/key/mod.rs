@@ -4,7 +4,7 @@ mod cose;
 mod curve;
 mod jwk;
 #[cfg(test)]
-mod tests;
+pub(in crate::proof) mod tests;
 
 use std::fmt;
 use std::str::FromStr;
