@@ -1,1 +1,14 @@
-//! Charter to be written.
+//! Who is asking.
+//!
+//! Lives here: access tokens, made for enrolled software ([`Issuer`]) and checked at each request
+//! ([`Authenticator`]); the enrolment of patients and their devices ([`Patients`]).
+//! May touch: `proof`, `vault` (token and registry keys), `store`, `ledger`, `directory`.
+//! Must never: decide what an actor may see.
+
+mod bearer;
+mod issue;
+mod patients;
+
+pub use bearer::{Authenticator, Credentials, Unauthenticated};
+pub use issue::{Issued, Issuer, Refusal, TokenRequest};
+pub use patients::{Identifier, PatientError, Patients};

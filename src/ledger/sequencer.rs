@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::entry::{Act, Basis, Entry, Ground};
+use super::entry::{BadEntry, Basis, Entry};
+use super::words::{Act, Ground, Reason, UnknownWord};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{DbError, Turn, Writer};
 use crate::id::{ConsentId, DeedId, PatientId};
 use crate::model::{Purpose, Sealed};
 use crate::store::turn::{self, NewLeaf, Write};
-use crate::store::{Store, rows::Head};
+use crate::store::Store;
 use crate::vault::RowMac;
 
 /// Deeds in one turn at most.
@@ -93,15 +94,30 @@ pub enum Unplaced {
     /// The log was not begun, or the sequencer has ended.
     #[error("the log takes no deeds")]
     Closed,
-    /// The database failed; the outcome is unknown and counts as not done.
+    /// The turn failed; the outcome is unknown and counts as not done.
     #[error("the turn failed")]
-    Failed(#[source] Arc<DbError>),
+    Failed(#[source] Arc<Fault>),
     /// An identifier or statement was used before.
     #[error("this was done before")]
     Taken,
 }
 
+/// Why a turn failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// A leaf could not be written.
+    #[error(transparent)]
+    Entry(#[from] BadEntry),
+    /// A reason is not a word of the log.
+    #[error(transparent)]
+    Word(#[from] UnknownWord),
+}
+
 /// A deed and who waits for it.
+#[derive(Debug)]
 pub(super) struct Waiting {
     deed: Deed,
     answer: oneshot::Sender<Result<Placed, Unplaced>>,
@@ -183,8 +199,9 @@ impl Sequencer {
     async fn serve(&self, writer: &mut Option<Writer>, group: Vec<Waiting>) {
         match self.turn(writer, &group).await {
             Ok(places) => answer(group, places.into_iter().map(Ok)),
-            Err(DbError::Taken) if group.len() > 1 => {
-                // One deed repeats something used once: the others must not suffer, so each takes its own turn.
+            Err(Fault::Db(DbError::Taken) | Fault::Entry(_) | Fault::Word(_)) if group.len() > 1 => {
+                // One deed repeats something used once, or cannot be written: the others must not suffer for it, so
+                // each takes its own turn. The failed turn changed nothing.
                 for waiting in group {
                     let alone = vec![waiting];
                     let place = self.turn(writer, &alone).await;
@@ -200,7 +217,7 @@ impl Sequencer {
         }
     }
 
-    async fn turn(&self, writer: &mut Option<Writer>, group: &[Waiting]) -> Result<Vec<Placed>, DbError> {
+    async fn turn(&self, writer: &mut Option<Writer>, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {
         let writer = match writer {
             Some(writer) => writer,
             empty @ None => empty.insert(self.store.db().writer().await?),
@@ -220,8 +237,7 @@ impl Sequencer {
             let deed = &waiting.deed;
             let leaf = u64::try_from(index).unwrap_or(0);
             let refusal = current.refusal(deed, time, lagging);
-            let entry = entry(deed, leaf, time, refusal);
-            let bytes = entry.to_bytes();
+            let bytes = entry(deed, leaf, time, refusal)?.to_bytes()?;
             chain = link(&self.mac, &chain, &bytes);
             rows.push(NewLeaf { patient: deed.patient, entry: bytes, personal: deed.personal.as_ref() });
             places.push(if refusal.is_none() { Placed::Done { leaf, time } } else { Placed::Stale });
@@ -244,8 +260,8 @@ pub(super) fn link(mac: &RowMac, chain: &[u8; 32], entry: &[u8]) -> [u8; 32] {
     mac.mac(&[b"chain", chain, &super::merkle::leaf_hash(entry)])
 }
 
-fn entry(deed: &Deed, index: u64, time: Timestamp, refusal: Option<&'static str>) -> Entry {
-    Entry {
+fn entry(deed: &Deed, index: u64, time: Timestamp, refusal: Option<&'static str>) -> Result<Entry, UnknownWord> {
+    Ok(Entry {
         index,
         time,
         act: if refusal.is_some() { Act::Refuse } else { deed.act },
@@ -255,9 +271,9 @@ fn entry(deed: &Deed, index: u64, time: Timestamp, refusal: Option<&'static str>
         purpose: deed.purpose,
         policy: deed.policy,
         records: deed.records,
-        reason: refusal.or(deed.reason).map(str::to_owned),
+        reason: refusal.or(deed.reason).map(Reason::new).transpose()?,
         commitment: deed.commitment,
-    }
+    })
 }
 
 /// The consents named by a group, as they stand at this moment of the turn.
@@ -309,8 +325,8 @@ impl Current {
     }
 }
 
-fn failed(error: &Arc<DbError>) -> Unplaced {
-    if matches!(**error, DbError::Taken) { Unplaced::Taken } else { Unplaced::Failed(Arc::clone(error)) }
+fn failed(fault: &Arc<Fault>) -> Unplaced {
+    if matches!(**fault, Fault::Db(DbError::Taken)) { Unplaced::Taken } else { Unplaced::Failed(Arc::clone(fault)) }
 }
 
 fn answer(group: Vec<Waiting>, places: impl Iterator<Item = Result<Placed, Unplaced>>) {
@@ -320,14 +336,9 @@ fn answer(group: Vec<Waiting>, places: impl Iterator<Item = Result<Placed, Unpla
     }
 }
 
-fn answer_alone(group: Vec<Waiting>, place: Result<Vec<Placed>, DbError>) {
+fn answer_alone(group: Vec<Waiting>, place: Result<Vec<Placed>, Fault>) {
     match place {
         Ok(places) => answer(group, places.into_iter().map(Ok)),
         Err(error) => answer(group, std::iter::once(Err(failed(&Arc::new(error))))),
     }
-}
-
-/// Where the log stood when it was last looked at; for start-up checks.
-pub(super) fn behind(head: &Head, now: Timestamp) -> bool {
-    now < head.time
 }

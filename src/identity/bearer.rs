@@ -1,0 +1,151 @@
+//! From the headers of a request to a [`Bearer`].
+
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+
+use crate::clock::Clock;
+use crate::model::{Bearer, ClinicalScope, Subject};
+use crate::proof::{AccessToken, Memo, PublicKey, Window, access_token, dpop};
+use crate::store::Store;
+
+/// The longest an access token lives, in seconds: revocation never waits for it, but a theft ends with it.
+pub const LONGEST_SECONDS: i64 = 300;
+
+/// Checks access tokens.
+pub struct Authenticator {
+    /// Our issuer, exact `iss`.
+    pub issuer: String,
+    /// Our FHIR base URL, exact `aud`.
+    pub audience: String,
+    /// The key that signs access tokens: its id and the key.
+    pub key: (String, PublicKey),
+    /// Signatures already checked; never that a token is still good.
+    pub memo: Memo,
+    /// Proofs used up.
+    pub store: Store,
+    /// The present moment.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a request carries to show who asks, as received.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credentials<'r> {
+    /// The value of the one `Authorization` header.
+    pub authorization: &'r str,
+    /// The value of the one `DPoP` header.
+    pub dpop: Option<&'r str>,
+    /// The method.
+    pub method: &'r str,
+    /// The public URL: configured base and received path, never the `Host` header.
+    pub url: &'r str,
+}
+
+/// Nobody was shown to be asking. The word is for the log; every answer is the same.
+#[derive(Debug, thiserror::Error)]
+pub enum Unauthenticated {
+    /// Token or proof are not good.
+    #[error("not authenticated: {0}")]
+    Refused(&'static str),
+    /// Whether the proof was used before cannot be told now.
+    #[error("the store does not answer")]
+    Unavailable(#[source] crate::db::DbError),
+}
+
+impl From<crate::proof::Refused> for Unauthenticated {
+    fn from(refused: crate::proof::Refused) -> Self {
+        Self::Refused(refused.reason())
+    }
+}
+
+impl Authenticator {
+    /// The bearer of a good token, with its proof when the token is bound to a key.
+    pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Bearer, Unauthenticated> {
+        let (scheme, token) =
+            credentials.authorization.split_once(' ').ok_or(Unauthenticated::Refused("authorization"))?;
+        let now = self.clock.now();
+        let window = Window::of_ours(now, LONGEST_SECONDS);
+        let expected = access_token::Expected {
+            issuer: &self.issuer,
+            audience: &self.audience,
+            window,
+            memo: Some(&self.memo),
+        };
+        let (kid, key) = &self.key;
+        let token_said = access_token::verify(token, &expected, |asked| (asked == kid).then_some(*key))?;
+        let bound = scheme.eq_ignore_ascii_case("DPoP");
+        if !bound && !scheme.eq_ignore_ascii_case("Bearer") {
+            return Err(Unauthenticated::Refused("scheme"));
+        }
+        let proof = if bound { Some(self.proof(credentials, token, &token_said).await?) } else { None };
+        if !bound && credentials.dpop.is_some() {
+            return Err(Unauthenticated::Refused("proof with a plain bearer"));
+        }
+        token_said.comes_with(proof)?;
+        bearer(&token_said)
+    }
+
+    async fn proof(
+        &self,
+        credentials: Credentials<'_>,
+        token: &str,
+        said: &AccessToken,
+    ) -> Result<crate::proof::Thumbprint, Unauthenticated> {
+        let proof = credentials.dpop.ok_or(Unauthenticated::Refused("no proof"))?;
+        let now = self.clock.now();
+        let expected = dpop::Expected {
+            method: credentials.method,
+            url: credentials.url,
+            access_token: Some(token),
+            key: said.bound_to,
+            now,
+        };
+        let proof = dpop::verify(proof, &expected)?;
+        use_once(&self.store, &format!("dpop {}", proof.key), &proof.id, now, now.plus_secs(dpop::REMEMBER_SECONDS)).await?;
+        Ok(proof.key)
+    }
+}
+
+/// Uses up a `jti`, on every node at once.
+pub(super) async fn use_once(
+    store: &Store,
+    issuer: &str,
+    jti: &str,
+    now: crate::clock::Timestamp,
+    until: crate::clock::Timestamp,
+) -> Result<(), Unauthenticated> {
+    let hash: [u8; 32] =
+        digest(&SHA256, jti.as_bytes()).as_ref().try_into().map_err(|_| Unauthenticated::Refused("digest"))?;
+    match store.use_once(issuer, hash, now, until).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Unauthenticated::Refused("used before")),
+        Err(error) => Err(Unauthenticated::Unavailable(error)),
+    }
+}
+
+fn bearer(token: &AccessToken) -> Result<Bearer, Unauthenticated> {
+    let purpose = token.iua.purpose.ok_or(Unauthenticated::Refused("purpose"))?;
+    let (subject, context) = match token.patient {
+        Some(patient) if token.subject == patient.to_string() => (Subject::Patient(patient), "patient/"),
+        Some(_) => return Err(Unauthenticated::Refused("patient and subject differ")),
+        None => (client(token)?, "system/"),
+    };
+    let scopes = token.scope.split(' ').filter(|s| !s.is_empty()).map(|s| {
+        s.strip_prefix(context).and_then(|s| s.parse::<ClinicalScope>().ok()).ok_or(Unauthenticated::Refused("scope"))
+    });
+    Ok(Bearer { subject, purpose, scopes: scopes.collect::<Result<_, _>>()? })
+}
+
+fn client(token: &AccessToken) -> Result<Subject, Unauthenticated> {
+    let refused = Unauthenticated::Refused;
+    let organisation = token.iua.organisation.as_deref().and_then(|o| o.parse().ok()).ok_or(refused("organisation"))?;
+    let professional = match (&token.iua.professional, &token.iua.role) {
+        (None, None) => None,
+        (Some(id), Some(role)) => Some((
+            id.parse().map_err(|_| Unauthenticated::Refused("professional"))?,
+            role.code.parse().map_err(|_| Unauthenticated::Refused("profession"))?,
+        )),
+        (Some(_), None) | (None, Some(_)) => return Err(Unauthenticated::Refused("professional without profession")),
+    };
+    Ok(Subject::Client { client: token.client, organisation, professional })
+}

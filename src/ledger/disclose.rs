@@ -1,0 +1,241 @@
+//! The ledger's seam: deeds go in, places come out; a disclosure comes out as a [`Receipt`].
+
+use std::sync::Arc;
+
+use super::entry::{Basis, commit};
+use super::personal::Personal;
+use super::sequencer::{Deed, Lanes, Placed, Sequencer, Unplaced};
+use super::words::{Act, Ground};
+use crate::chance::{self, Chance};
+use crate::clock::{Clock, Timestamp};
+use crate::id::{DeedId, PatientId};
+use crate::model::{Purpose, Sealed};
+use crate::policy::{self, Permit};
+use crate::store::Store;
+use crate::vault::{LogSealer, PatientKeys, Place, RowMac, Unwrapper};
+
+/// The subject of what concerns no patient, or one that does not exist: its personal parts are sealed under the
+/// operator's own log key.
+pub const NOBODY: PatientId = PatientId::from_bytes([0; 16]);
+
+/// It is durably on record, for exactly the permit with the same deed.
+///
+/// Only the ledger makes one, after the commit; `release` spends it by value.
+///
+/// ```compile_fail,E0451
+/// fn forge(deed: garant::id::DeedId) -> garant::ledger::Receipt {
+///     garant::ledger::Receipt { deed, leaf: 0 }
+/// }
+/// ```
+///
+/// ```compile_fail,E0599
+/// fn copy(receipt: garant::ledger::Receipt) -> (garant::ledger::Receipt, garant::ledger::Receipt) {
+///     (receipt.clone(), receipt)
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a receipt is spent with its permit"]
+pub struct Receipt {
+    deed: DeedId,
+    leaf: u64,
+}
+
+impl Receipt {
+    /// The deed; its permit carries the same one.
+    #[must_use]
+    pub const fn deed(&self) -> DeedId {
+        self.deed
+    }
+
+    /// Its place in the log.
+    #[must_use]
+    pub const fn leaf(&self) -> u64 {
+        self.leaf
+    }
+}
+
+/// A refusal to be put on record.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The deed that was asked for.
+    pub deed: DeedId,
+    /// Why, in one stable word.
+    pub reason: &'static str,
+    /// What it was asked for.
+    pub purpose: Option<Purpose>,
+    /// Digest of the policies that said no, when they were asked.
+    pub policy: Option<[u8; 32]>,
+}
+
+/// The tamper-evident log. Clones share it; the sequencer ends when the last is gone.
+#[derive(Clone)]
+pub struct Ledger {
+    lanes: Lanes,
+    sealer: LogSealer,
+    unwrapper: Unwrapper,
+    chance: Arc<dyn Chance>,
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ledger")
+    }
+}
+
+/// What the ledger needs.
+pub struct Needs {
+    /// Where leaves are kept.
+    pub store: Store,
+    /// The present moment.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for salts.
+    pub chance: Arc<dyn Chance>,
+    /// The key of the chain over the leaves.
+    pub mac: RowMac,
+    /// Seals personal parts.
+    pub sealer: LogSealer,
+    /// Unwraps the operator's own log key.
+    pub unwrapper: Unwrapper,
+}
+
+impl Ledger {
+    /// The ledger and the sequencer that must be run for it, in a task of its own.
+    #[must_use]
+    pub fn new(needs: Needs) -> (Self, Sequencer) {
+        let Needs { store, clock, chance, mac, sealer, unwrapper } = needs;
+        let (sequencer, lanes) = Sequencer::new(store, clock, mac);
+        (Self { lanes, sealer, unwrapper, chance }, sequencer)
+    }
+
+    /// Puts a disclosure on record in its turn; `None` when a consent it rests on had ended by then.
+    ///
+    /// # Errors
+    /// [`Unrecorded`] when no durable leaf can be promised: nothing may then be released.
+    pub async fn disclose(
+        &self,
+        permit: &Permit,
+        about: Personal,
+        keys: &PatientKeys,
+        until: Timestamp,
+    ) -> Result<Option<Receipt>, Unrecorded> {
+        let (commitment, personal) = self.seal(permit.deed(), permit.patient(), &about, keys)?;
+        let mut basis: Vec<Basis> =
+            permit.basis().iter().map(|(consent, revision)| Basis { consent: *consent, revision: *revision }).collect();
+        basis.sort_unstable();
+        let deed = Deed {
+            id: permit.deed(),
+            act: Act::Disclose,
+            ground: match permit.ground() {
+                policy::Ground::Consent => Ground::Consent,
+                policy::Ground::Oneself => Ground::Oneself,
+            },
+            basis,
+            until,
+            patient: Some(permit.patient()),
+            purpose: Some(permit.purpose()),
+            policy: Some(*permit.policy()),
+            records: u32::try_from(permit.records().len()).unwrap_or(u32::MAX),
+            reason: None,
+            commitment,
+            personal: Some(personal),
+            change: None,
+            writes: Vec::new(),
+        };
+        Ok(match self.lanes.place(deed).await? {
+            Placed::Done { leaf, .. } => Some(Receipt { deed: permit.deed(), leaf }),
+            Placed::Stale => None,
+        })
+    }
+
+    /// Puts a refusal on record: in the patient's history when there is such a patient, else in the operator's.
+    pub async fn refuse(
+        &self,
+        refusal: Refusal,
+        about: Personal,
+        keys: Option<&PatientKeys>,
+    ) -> Result<(), Unrecorded> {
+        let deed = self.prepare(refusal.deed, Act::Refuse, about, keys).await?;
+        let deed = Deed {
+            reason: Some(refusal.reason),
+            purpose: refusal.purpose,
+            policy: refusal.policy,
+            ground: Ground::Guarantor,
+            ..deed
+        };
+        self.lanes.place(deed).await.map(|_| ()).map_err(Unrecorded::from)
+    }
+
+    /// A deed with its personal part sealed and nothing else said yet: no basis, no writes, no end.
+    ///
+    /// `keys` are the patient's; without them the deed belongs to [`NOBODY`] and is sealed under the operator's key.
+    pub async fn prepare(
+        &self,
+        id: DeedId,
+        act: Act,
+        about: Personal,
+        keys: Option<&PatientKeys>,
+    ) -> Result<Deed, Unrecorded> {
+        let patient = if keys.is_some() { about.patient.unwrap_or(NOBODY) } else { NOBODY };
+        let (commitment, personal) = match keys {
+            Some(keys) => self.seal(id, patient, &about, keys)?,
+            None => {
+                let keys = self.unwrapper.keys(NOBODY).await.map_err(|_| Unrecorded::Sealing)?;
+                self.seal(id, NOBODY, &about, &keys)?
+            }
+        };
+        Ok(Deed {
+            id,
+            act,
+            ground: Ground::Guarantor,
+            basis: Vec::new(),
+            until: Timestamp(i64::MAX),
+            patient: Some(patient),
+            purpose: None,
+            policy: None,
+            records: 0,
+            reason: None,
+            commitment,
+            personal: Some(personal),
+            change: None,
+            writes: Vec::new(),
+        })
+    }
+
+    /// Takes the deed's turn.
+    pub async fn record(&self, deed: Deed) -> Result<Placed, Unrecorded> {
+        self.lanes.place(deed).await.map_err(Unrecorded::from)
+    }
+
+    fn seal(
+        &self,
+        deed: DeedId,
+        patient: PatientId,
+        about: &Personal,
+        keys: &PatientKeys,
+    ) -> Result<([u8; 32], Sealed), Unrecorded> {
+        let salt = chance::bytes::<32>(&*self.chance).map_err(|_| Unrecorded::Sealing)?;
+        let bytes = about.to_bytes().map_err(|_| Unrecorded::Sealing)?;
+        let commitment = commit(&salt, &bytes);
+        let salted = [salt.as_slice(), &bytes].concat();
+        let sealed =
+            self.sealer.seal(keys, &personal_place(patient, deed), &salted).map_err(|_| Unrecorded::Sealing)?;
+        Ok((commitment, sealed))
+    }
+}
+
+/// Where the personal part of a deed is sealed: salt (32 bytes), then the canonical bytes.
+#[must_use]
+pub fn personal_place(patient: PatientId, deed: DeedId) -> Place {
+    Place { patient, table: "log_leaf", column: "personal", row: *deed.as_bytes(), version: 0 }
+}
+
+/// No durable leaf can be promised.
+#[derive(Debug, thiserror::Error)]
+pub enum Unrecorded {
+    /// The personal part could not be written or sealed.
+    #[error("the entry could not be sealed")]
+    Sealing,
+    /// It found no place.
+    #[error(transparent)]
+    Unplaced(#[from] Unplaced),
+}
