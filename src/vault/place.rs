@@ -1,0 +1,80 @@
+//! Where a ciphertext lives.
+
+use super::VaultError;
+use super::bind::{Binding, LONGEST_NAME};
+use super::patient_key::Use;
+use super::wrap::SUITE;
+use crate::id::PatientId;
+
+/// The place of one ciphertext. Always built from the request and the code that runs, never from the row that is
+/// being opened: a place read back from a row would authenticate whatever an attacker wrote there (security K4).
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Whose it is.
+    pub patient: PatientId,
+    /// The table.
+    pub table: &'static str,
+    /// The column; decides which key and which capability open it.
+    pub column: &'static str,
+    /// The row's own identifier.
+    pub row: [u8; 16],
+    /// The version of the row.
+    pub version: i64,
+}
+
+/// What a column holds, which decides who may open it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    /// A patient's content: [`super::Opener`] only.
+    Content,
+    /// What a decision, a search or a verification needs: also [`super::Reader`].
+    Label,
+    /// What the log says about a person, under the log key: [`super::LogReader`] only.
+    Log,
+}
+
+impl Class {
+    /// The domain word of the derivation, so that no two classes can ever share a key.
+    const fn word(self) -> &'static [u8] {
+        match self {
+            Self::Content => b"garant seal content",
+            Self::Label => b"garant seal label",
+            Self::Log => b"garant seal log",
+        }
+    }
+
+    /// Which of the patient's keys it is under.
+    pub(super) const fn key(self) -> Use {
+        match self {
+            Self::Content | Self::Label => Use::Record,
+            Self::Log => Use::Log,
+        }
+    }
+}
+
+impl Place {
+    /// The class of the column. A column nobody listed is content, the class that the fewest may open.
+    pub(super) fn class(&self) -> Class {
+        match self.column {
+            "facts" | "found" | "evidence" => Class::Label,
+            "personal" => Class::Log,
+            _ => Class::Content,
+        }
+    }
+
+    /// Adds the place to `binding`, after the domain word, the suite and the deployment.
+    pub(super) fn bind(&self, binding: Binding, deployment: &str) -> Result<Binding, VaultError> {
+        if self.table.len() > LONGEST_NAME || self.column.len() > LONGEST_NAME {
+            return Err(VaultError::Refused);
+        }
+        binding
+            .field(self.class().word())?
+            .field(&[SUITE])?
+            .field(deployment.as_bytes())?
+            .field(self.patient.as_bytes())?
+            .field(self.table.as_bytes())?
+            .field(self.column.as_bytes())?
+            .field(&self.row)?
+            .field(&self.version.to_be_bytes())
+    }
+}
