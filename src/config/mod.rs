@@ -110,7 +110,8 @@ impl Config {
             return Err(ConfigError::Missing(folder.to_owned()));
         }
         let text = std::fs::read_to_string(&path).map_err(|e| ConfigError::Io(path.clone(), e))?;
-        let config: Self = toml::from_str(&text).map_err(|e| ConfigError::Wrong(path.clone(), e.message().to_owned()))?;
+        let config: Self =
+            toml::from_str(&text).map_err(|e| ConfigError::Wrong(path.clone(), e.message().to_owned()))?;
         config.check().map_err(|reason| ConfigError::Wrong(path, reason))?;
         Ok(config)
     }
@@ -166,7 +167,8 @@ impl Config {
 pub fn passphrase(file: Option<&Path>) -> Result<Secret<String>, ConfigError> {
     let mut text = match file {
         Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigError::Io(path.to_owned(), e))?,
-        None => {
+        None =>
+        {
             #[expect(clippy::disallowed_methods, reason = "this room is the one that reads the environment")]
             std::env::var(PASSPHRASE).map_err(|_| ConfigError::NoPassphrase)?
         }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use ring::digest::{Context, SHA256, digest};
+use ring::digest::{Context, SHA256};
 
 use super::kept::Kept;
+use super::row::{self, ConsentSeal};
 use crate::id::{ConsentId, PatientId};
 use crate::model::{Device, DeviceKind, Op, Sealed, Statement};
 use crate::proof::statement::{EnrolledKey, Evidence, Kind};
-use crate::proof::webauthn::Site;
-use crate::proof::{Memo, PublicKey, Window, consent_token, statement};
+use crate::proof::{Memo, PublicKey, Site, Window, base64url, consent_token, statement};
 use crate::recall::Recall;
-use crate::store::rows::ConsentRow;
+use crate::store::rows::{ConsentRow, PatientRow};
 use crate::vault::{PatientKeys, Place, Reader, RegistryVerifier, RowMac};
 
 /// A consent row that does not prove what it says: integrity alarm, and no access.
@@ -20,7 +20,6 @@ use crate::vault::{PatientKeys, Place, Reader, RegistryVerifier, RowMac};
 pub struct Unproved(pub &'static str);
 
 /// The keys and names against which consents are checked.
-#[derive(Debug)]
 pub struct Checker {
     /// Opens evidence.
     pub reader: Reader,
@@ -48,8 +47,7 @@ impl Checker {
     /// # Errors
     /// [`Unproved`] when the row was altered, a signature does not hold, or the parts speak of different things.
     pub fn check(&self, patient: PatientId, row: &ConsentRow, keys: &PatientKeys) -> Result<Arc<Statement>, Unproved> {
-        let seal = [patient.as_bytes().as_slice(), row.consent.as_bytes(), &row.revision.to_be_bytes(), row.state.as_bytes(), &row.grantee];
-        if !self.mac.verify(&row_parts(&seal, &row.evidence), &row.seal) {
+        if !ConsentSeal::of(patient, row).holds(&self.mac, &row.seal) {
             return Err(Unproved("row altered"));
         }
         let known = known_as(patient, row.consent, row.revision, &row.evidence);
@@ -57,14 +55,21 @@ impl Checker {
             return Ok(statement);
         }
         let place = place(patient, row.consent, row.revision);
-        let opened = self.reader.open(keys, &place, &row.evidence).map_err(|_| Unproved("evidence sealed otherwise"))?;
-        let kept = Kept::parse(opened.as_bytes()).ok_or(Unproved("evidence malformed"))?;
+        let opened =
+            self.reader.open(keys, &place, &row.evidence).map_err(|_| Unproved("evidence sealed otherwise"))?;
+        let kept = Kept::parse(&opened).ok_or(Unproved("evidence malformed"))?;
         let statement = Arc::new(self.prove(&kept)?);
         if statement.patient != patient || statement.consent != row.consent || statement.revision != row.revision {
             return Err(Unproved("another consent"));
         }
         self.known.keep(known, Arc::clone(&statement));
         Ok(statement)
+    }
+
+    /// Whether a patient's row is as the house wrote it.
+    #[must_use]
+    pub fn patient_row_holds(&self, row: &PatientRow) -> bool {
+        row::patient_row_holds(&self.mac, row)
     }
 
     /// Verifies every signature in the evidence of a statement that gives or shuts access.
@@ -99,7 +104,11 @@ impl Checker {
         let (kid, key) = &self.guarantor;
         // The window is asked again at each use, from the statement; here the token need only be well-formed in
         // time at the moment it was made.
-        let window = Window::at(said.issued, LONGEST);
+        let begins = match &said.op {
+            Op::Grant(terms) | Op::Narrow(terms) => said.issued.max(terms.valid.from),
+            Op::Revoke | Op::Exclude(_) | Op::Lift => said.issued,
+        };
+        let window = Window::of_ours(begins, LONGEST);
         let expected =
             consent_token::Expected { issuer: &self.issuer, audience: &self.audience, window, memo: None::<&Memo> };
         let token = consent_token::verify(token, &expected, |asked| (asked == kid).then_some(*key))
@@ -118,7 +127,7 @@ pub(super) fn verify_by(device: &Device, said: &[u8], evidence: &Evidence) -> Re
             statement::verify(said, evidence, &enrolled, None).map_err(refused)
         }
         DeviceKind::Passkey { credential, rp_id, origins } => {
-            let credential = crate::proof::base64url::decode(credential).map_err(|_| Unproved("credential"))?;
+            let credential = base64url::decode(credential).map_err(|_| Unproved("credential"))?;
             let site = Site { rp_id: rp_id.clone(), origins: origins.clone() };
             let kind = Kind::Passkey { credential: &credential, user_handle: None, site: &site };
             statement::verify(said, evidence, &EnrolledKey { device: device.id, key, kind }, None).map_err(refused)
@@ -130,11 +139,6 @@ pub(super) fn verify_by(device: &Device, said: &[u8], evidence: &Evidence) -> Re
 #[must_use]
 pub(super) fn place(patient: PatientId, consent: ConsentId, revision: i64) -> Place {
     Place { patient, table: "consent_revision", column: "evidence", row: *consent.as_bytes(), version: revision }
-}
-
-/// What the MAC of a consent row covers.
-pub(super) fn row_parts<'p>(row: &[&'p [u8]; 5], evidence: &Sealed) -> RowParts<'p> {
-    RowParts { row: *row, evidence: digest(&SHA256, &evidence.0) }
 }
 
 fn known_as(patient: PatientId, consent: ConsentId, revision: i64, evidence: &Sealed) -> [u8; 32] {

@@ -69,11 +69,19 @@ impl Party {
 
     /// The organisation, if that is what it is.
     pub fn organisation(&self) -> Result<&Organisation, NotEnrolled> {
-        if let Self::Organisation(organisation) = self { Ok(organisation) } else { Err(NotEnrolled("not an organisation")) }
+        if let Self::Organisation(organisation) = self {
+            Ok(organisation)
+        } else {
+            Err(NotEnrolled("not an organisation"))
+        }
     }
 
     /// The professional, if that is what it is.
     pub fn professional(&self) -> Result<&Professional, NotEnrolled> {
-        if let Self::Professional(professional) = self { Ok(professional) } else { Err(NotEnrolled("not a professional")) }
+        if let Self::Professional(professional) = self {
+            Ok(professional)
+        } else {
+            Err(NotEnrolled("not a professional"))
+        }
     }
 }

@@ -65,12 +65,8 @@ impl Authenticator {
             credentials.authorization.split_once(' ').ok_or(Unauthenticated::Refused("authorization"))?;
         let now = self.clock.now();
         let window = Window::of_ours(now, LONGEST_SECONDS);
-        let expected = access_token::Expected {
-            issuer: &self.issuer,
-            audience: &self.audience,
-            window,
-            memo: Some(&self.memo),
-        };
+        let expected =
+            access_token::Expected { issuer: &self.issuer, audience: &self.audience, window, memo: Some(&self.memo) };
         let (kid, key) = &self.key;
         let token_said = access_token::verify(token, &expected, |asked| (asked == kid).then_some(*key))?;
         let bound = scheme.eq_ignore_ascii_case("DPoP");
@@ -101,7 +97,8 @@ impl Authenticator {
             now,
         };
         let proof = dpop::verify(proof, &expected)?;
-        use_once(&self.store, &format!("dpop {}", proof.key), &proof.id, now, now.plus_secs(dpop::REMEMBER_SECONDS)).await?;
+        use_once(&self.store, &format!("dpop {}", proof.key), &proof.id, now, now.plus_secs(dpop::REMEMBER_SECONDS))
+            .await?;
         Ok(proof.key)
     }
 }

@@ -104,7 +104,8 @@ impl Issuer {
         if request.assertion_type != ASSERTION {
             return Err(Refusal::Client("assertion type"));
         }
-        let claimed = client_assertion::unverified_client(request.assertion).map_err(|r| Refusal::Client(r.reason()))?;
+        let claimed =
+            client_assertion::unverified_client(request.assertion).map_err(|r| Refusal::Client(r.reason()))?;
         if request.client_id.is_some_and(|id| id != claimed.to_string()) {
             return Err(Refusal::Client("client_id"));
         }
@@ -153,7 +154,7 @@ impl Issuer {
     /// The public keys of our tokens (RFC 7517).
     #[must_use]
     pub fn jwks(&self) -> String {
-        self.signer.jwks()
+        self.signer.jwk_set().to_owned()
     }
 
     async fn client(&self, id: ClientId) -> Result<Client, Refusal> {
@@ -213,8 +214,7 @@ impl Issuer {
             return Err(Refusal::Client("another organisation"));
         }
         let purpose = said.purpose.ok_or(Refusal::Request("purpose_of_use"))?;
-        let mut iua =
-            Iua { organisation: Some(organisation), purpose: Some(purpose), professional: None, role: None };
+        let mut iua = Iua { organisation: Some(organisation), purpose: Some(purpose), professional: None, role: None };
         if let Some(id) = &said.professional {
             let id: ProfessionalId = id.parse().map_err(|_| Refusal::Request("national_provider_identifier"))?;
             let row = self.store.party(id.as_bytes()).await.map_err(|_| Refusal::Unavailable)?;
@@ -225,15 +225,14 @@ impl Issuer {
                 return Err(Refusal::Client("professional not of this organisation"));
             }
             iua.professional = Some(id.to_string());
-            iua.role =
-                Some(Coding { system: PROFESSIONS.to_owned(), code: person.profession.code().to_owned() });
+            iua.role = Some(Coding { system: PROFESSIONS.to_owned(), code: person.profession.code().to_owned() });
         }
         Ok(iua)
     }
 
     fn sign(&self, token: &AccessToken) -> Result<Issued, Refusal> {
         let signed =
-            self.signer.sign(access_token::TYP, &token.to_claims_json()).map_err(|_| Refusal::Unavailable)?;
+            self.signer.sign(access_token::TYP, token.to_claims_json().as_bytes()).map_err(|_| Refusal::Unavailable)?;
         Ok(Issued {
             token: signed,
             kind: if token.bound_to.is_some() { "DPoP" } else { "Bearer" },

@@ -32,8 +32,8 @@ mod samples;
 mod tampering;
 
 pub use checkpoint::Checkpoint;
-pub use entry::{Basis, Entry, commit};
 pub use disclose::{Ledger, NOBODY, Needs, Receipt, Refusal, Unrecorded, personal_place};
+pub use entry::{Basis, Entry, commit};
 pub use merkle::{Frontier, Hash};
 pub use personal::Personal;
 pub use publish::{Publisher, Unsound};

@@ -16,8 +16,8 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::{DbError, Turn, Writer};
 use crate::id::{ConsentId, DeedId, PatientId};
 use crate::model::{Purpose, Sealed};
-use crate::store::turn::{self, NewLeaf, Write};
 use crate::store::Store;
+use crate::store::turn::{self, NewLeaf, Write};
 use crate::vault::RowMac;
 
 /// Deeds in one turn at most.
@@ -291,7 +291,9 @@ impl Current {
         named.sort_unstable();
         named.dedup();
         let rows = turn::consents(turn, &named).await?;
-        Ok(Self(rows.into_iter().map(|(patient, consent, revision, live)| ((patient, consent), (revision, live))).collect()))
+        Ok(Self(
+            rows.into_iter().map(|(patient, consent, revision, live)| ((patient, consent), (revision, live))).collect(),
+        ))
     }
 
     /// Why the deed may not stand now, or `None`; a change that stands is seen by the deeds after it.

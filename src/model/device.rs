@@ -62,7 +62,12 @@ impl Device {
             "passkey" => DeviceKind::Passkey {
                 credential: tree.text_of("credential")?.to_owned(),
                 rp_id: tree.text_of("rpId")?.to_owned(),
-                origins: tree.get("origins")?.items().iter().map(|n| n.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+                origins: tree
+                    .get("origins")?
+                    .items()
+                    .iter()
+                    .map(|n| n.as_str().map(str::to_owned))
+                    .collect::<Option<_>>()?,
             },
             _ => return None,
         };

@@ -95,9 +95,7 @@ fn text<'b>(left: &mut &'b [u8]) -> Option<&'b str> {
 }
 
 fn codings(left: &mut &[u8]) -> Option<Vec<Coding>> {
-    (0..number(left)?)
-        .map(|_| Some(Coding { system: text(left)?.to_owned(), code: text(left)?.to_owned() }))
-        .collect()
+    (0..number(left)?).map(|_| Some(Coding { system: text(left)?.to_owned(), code: text(left)?.to_owned() })).collect()
 }
 
 #[cfg(test)]

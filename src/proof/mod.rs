@@ -10,7 +10,7 @@
 //! keeps the last of two equal names and takes an unknown `crit` (see the tests, one for each hole).
 
 pub mod access_token;
-mod base64url;
+pub mod base64url;
 mod claims;
 pub mod client_assertion;
 pub mod consent_token;

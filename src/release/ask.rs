@@ -1,8 +1,8 @@
 //! From a bearer and what was gathered to a question that `policy` can answer.
 
 use super::{Door, Withheld};
-use crate::consent::Unproved;
 use crate::clock::Timestamp;
+use crate::consent::Unproved;
 use crate::directory::{NotEnrolled, Profile};
 use crate::id::{DeedId, PatientId};
 use crate::ledger::personal::Records;

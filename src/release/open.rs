@@ -36,7 +36,7 @@ impl Released {
 
     /// The stored FHIR text, byte for byte.
     pub fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
+        &self.text
     }
 }
 

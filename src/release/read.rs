@@ -33,8 +33,8 @@ impl Door {
         };
         let place = label_place(key, "facts", row.version);
         let opened = self.reader.open(&keys, &place, &row.facts).map_err(Withheld::unavailable)?;
-        let facts = RecordFacts::from_bytes(key, row.version, opened.as_bytes())
-            .filter(|facts| facts.resource_type == resource_type);
+        let facts =
+            RecordFacts::from_bytes(key, row.version, &opened).filter(|facts| facts.resource_type == resource_type);
         let Some(facts) = facts else {
             return Err(self.refuse(unasked(deed, "absent", bearer), about, Some(&keys)).await);
         };

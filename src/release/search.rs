@@ -103,7 +103,7 @@ impl Door {
             let key = RecordKey { patient, record: row.record };
             let place = label_place(key, "facts", row.version);
             let opened = self.reader.open(keys, &place, &row.facts).map_err(Withheld::unavailable)?;
-            let read = RecordFacts::from_bytes(key, row.version, opened.as_bytes());
+            let read = RecordFacts::from_bytes(key, row.version, &opened);
             // The tag is truncated: another type may collide with it and is left out.
             facts.extend(read.filter(|f| f.resource_type == resource_type));
         }
@@ -123,7 +123,7 @@ impl Door {
             let key = RecordKey { patient: permit.patient(), record: row.record };
             let place = label_place(key, "found", row.version);
             let opened = self.reader.open(keys, &place, &row.body).map_err(Withheld::unavailable)?;
-            let values = SearchValues::from_bytes(opened.as_bytes()).ok_or_else(|| Withheld::unavailable(Unreadable))?;
+            let values = SearchValues::from_bytes(&opened).ok_or_else(|| Withheld::unavailable(Unreadable))?;
             if query.matches(&values) {
                 matching.insert(row.record);
             }

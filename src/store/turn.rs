@@ -151,7 +151,8 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                 const SQL: &str = "INSERT INTO patient (patient, state, since, seal, updated_by) VALUES ($1, $2, $3, $4, $5) \
                      ON CONFLICT (patient) DO UPDATE SET state = excluded.state, seal = excluded.seal, \
                      updated_by = excluded.updated_by";
-                let args = [patient.as_bytes().into(), (*state).into(), since.0.into(), seal.as_slice().into(), name.into()];
+                let args =
+                    [patient.as_bytes().into(), (*state).into(), since.0.into(), seal.as_slice().into(), name.into()];
                 turn.run(SQL, &args).await?;
             }
             Write::Identifier { patient, tag } => {

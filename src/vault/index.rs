@@ -4,6 +4,8 @@ use ring::hmac;
 
 use super::VaultError;
 use super::wrap::Key;
+use crate::id::PatientId;
+use crate::model::Grantee;
 
 fn put(context: &mut hmac::Context, part: &[u8]) {
     // Lengths first: joined parts could be split in two ways.
@@ -28,6 +30,25 @@ fn context(key: &hmac::Key, domain: &str, parts: &[&[u8]]) -> hmac::Context {
 pub struct Indexer(hmac::Key);
 
 impl Indexer {
+    /// The tag under which a patient's consents for `grantee` stand: per patient, so that nobody sees from the rows
+    /// which patients share a grantee.
+    #[must_use]
+    pub fn grantee(&self, patient: PatientId, grantee: &Grantee) -> [u8; 16] {
+        short(&self.tag("grantee", &[patient.as_bytes(), grantee.to_string().as_bytes()]))
+    }
+
+    /// The tag under which a patient's records of one type stand.
+    #[must_use]
+    pub fn kind(&self, patient: PatientId, resource_type: &str) -> [u8; 8] {
+        short(&self.tag("kind", &[patient.as_bytes(), resource_type.as_bytes()]))
+    }
+
+    /// The tag under which a patient is found by an identifier; full length, for it must be unique.
+    #[must_use]
+    pub fn identifier(&self, system: &str, value: &str) -> [u8; 32] {
+        self.tag("identifier", &[system.as_bytes(), value.as_bytes()])
+    }
+
     pub(super) fn new(key: &Key) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, &key.0))
     }
@@ -42,6 +63,15 @@ impl Indexer {
         }
         out
     }
+}
+
+/// The first `N` bytes of a tag.
+fn short<const N: usize>(tag: &[u8; 32]) -> [u8; N] {
+    let mut out = [0; N];
+    for (to, from) in out.iter_mut().zip(tag) {
+        *to = *from;
+    }
+    out
 }
 
 /// Authenticates rows that hold no ciphertext.

@@ -89,10 +89,16 @@ impl Keyring {
         self.0.service.row.clone()
     }
 
-    /// Signs tokens.
+    /// Signs access tokens.
     #[must_use]
-    pub fn token_signer(&self) -> TokenSigner {
-        self.0.service.token.clone()
+    pub fn access_signer(&self) -> TokenSigner {
+        self.0.service.access.clone()
+    }
+
+    /// Countersigns consents.
+    #[must_use]
+    pub fn consent_signer(&self) -> TokenSigner {
+        self.0.service.consent.clone()
     }
 
     /// Signs the log's heads.

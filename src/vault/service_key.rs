@@ -1,4 +1,5 @@
-//! The deployment's own keys: one each for the blind index, row MACs, tokens, the log and the registry.
+//! The deployment's own keys: one each for the blind index, row MACs, access
+//! tokens, consent tokens, the log and the registry.
 
 use super::bind::Binding;
 use super::epoch::Epochs;
@@ -13,7 +14,10 @@ use crate::secret::Secret;
 pub(super) struct ServiceKeys {
     pub(super) index: Indexer,
     pub(super) row: RowMac,
-    pub(super) token: TokenSigner,
+    /// Signs access tokens, and nothing else.
+    pub(super) access: TokenSigner,
+    /// Signs consent tokens, and nothing else (J30).
+    pub(super) consent: TokenSigner,
     pub(super) log: LogSigner,
     pub(super) registry: RegistrySigner,
 }
@@ -52,7 +56,7 @@ impl WrappedService {
         wrap::wrap(kek, &self.place(deployment, epoch)?, secret.expose(), chance)
     }
 
-    /// All rows; there are five.
+    /// All rows; there are six.
     pub(super) async fn all(db: &Db) -> Result<Vec<Self>, VaultError> {
         const SQL: &str = "SELECT name, version, epoch, wrapped, public_key FROM service_key ORDER BY name, version";
         let read = |row: &crate::db::Row<'_>| {
@@ -79,9 +83,9 @@ impl ServiceKeys {
                            VALUES ($1, 1, $2, $3, $4, 'init keystore')";
         let (epoch, kek) = epochs.current();
         let mut statements = Vec::new();
-        for name in ["index", "row", "token", "log", "registry"] {
+        for name in ["index", "row", "access", "consent", "log", "registry"] {
             let (secret, public) = match name {
-                "token" => token::generate()?,
+                "access" | "consent" => token::generate()?,
                 "log" | "registry" => {
                     let seed = Key::fresh(chance)?;
                     (Secret::new(seed.0.to_vec()), sign::public_of(&seed)?)
@@ -105,11 +109,13 @@ impl ServiceKeys {
             Ok::<_, VaultError>((secret, row.public.as_slice()))
         };
         let key = |name: &str| find(name).and_then(|(secret, public)| Ok((Key::read(&secret)?, public)));
-        let (log, registry, token) = (key("log")?, key("registry")?, find("token")?);
+        let (log, registry) = (key("log")?, key("registry")?);
+        let (access, consent) = (find("access")?, find("consent")?);
         Ok(Self {
             index: Indexer::new(&key("index")?.0),
             row: RowMac::new(&key("row")?.0),
-            token: TokenSigner::read(&token.0, token.1)?,
+            access: TokenSigner::read(&access.0, access.1)?,
+            consent: TokenSigner::read(&consent.0, consent.1)?,
             log: LogSigner::read(&log.0, log.1)?,
             registry: RegistrySigner::read(&registry.0, registry.1)?,
         })

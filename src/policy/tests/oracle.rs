@@ -59,9 +59,10 @@ fn consented(s: &Software, terms: &Terms, scope: &ClinicalScope, i: Interaction,
     };
     let now = NOW >= terms.valid.from && NOW < terms.valid.to;
     let labels = record.sensitivities.iter().all(|label| {
-        terms.sensitivity.iter().any(|allowed| {
-            allowed == label || allowed.code() == "SUD" && ["OPIOIDUD", "ETHUD"].contains(&label.code())
-        })
+        terms
+            .sensitivity
+            .iter()
+            .any(|allowed| allowed == label || allowed.code() == "SUD" && ["OPIOIDUD", "ETHUD"].contains(&label.code()))
     });
     let date = match record.authored {
         _ if terms.authored == Period::ALWAYS => true,

@@ -14,12 +14,8 @@ pub(super) const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 pub(super) const ANS: &str =
     "https://mos.esante.gouv.fr/NOS/TRE_A05-TypeDocComplementaire/FHIR/TRE-A05-TypeDocComplementaire";
 
-pub(super) const KINDS: [OrganisationKind; 4] = [
-    OrganisationKind::Care,
-    OrganisationKind::Social,
-    OrganisationKind::Insurer,
-    OrganisationKind::OccupationalHealth,
-];
+pub(super) const KINDS: [OrganisationKind; 4] =
+    [OrganisationKind::Care, OrganisationKind::Social, OrganisationKind::Insurer, OrganisationKind::OccupationalHealth];
 pub(super) const PROFESSIONS: [&str; 6] = ["10", "40", "41", "60", "10", "99"];
 pub(super) const PURPOSES: [Purpose; 6] =
     [Purpose::Treat, Purpose::Treat, Purpose::Hpaymt, Purpose::Eligver, Purpose::Caremgt, Purpose::Btg];
@@ -176,7 +172,8 @@ impl Dice {
 
     fn record(&self, n: u8) -> RecordFacts {
         let loinc = |c: &str| Coding { system: "http://loinc.org".to_owned(), code: c.to_owned() };
-        let types = [loinc("11488-4"), loinc("68599-0"), loinc("99999-9"), format!("{ANS}|ATTEST-RESID").parse().unwrap()];
+        let types =
+            [loinc("11488-4"), loinc("68599-0"), loinc("99999-9"), format!("{ANS}|ATTEST-RESID").parse().unwrap()];
         RecordFacts {
             class: self.of(&[RecordClass::Medical, RecordClass::Reimbursement]),
             confidentiality: self.confidentiality(),
@@ -209,8 +206,7 @@ impl Dice {
 
     pub(super) fn software(&self, kind: OrganisationKind) -> Software {
         let named = self.tenths(9);
-        let professional =
-            named.then(|| (professional(1 + self.small(2)), self.of(&PROFESSIONS).parse().unwrap()));
+        let professional = named.then(|| (professional(1 + self.small(2)), self.of(&PROFESSIONS).parse().unwrap()));
         let all = self.tenths(6);
         Software {
             client: ClientId::from_bytes([1; 16]),
@@ -238,11 +234,13 @@ impl Dice {
             standing,
             interaction: if self.tenths(8) { Interaction::Read } else { self.of(&Interaction::ALL) },
             records: (0..=self.small(4)).map(|n| self.record(n)).collect(),
-            provisions: (0..self.small(5)).map(|n| Provision {
-                consent: ConsentId::from_bytes([n; 16]),
-                revision: i64::from(n),
-                terms: self.terms(),
-            }).collect(),
+            provisions: (0..self.small(5))
+                .map(|n| Provision {
+                    consent: ConsentId::from_bytes([n; 16]),
+                    revision: i64::from(n),
+                    terms: self.terms(),
+                })
+                .collect(),
             exclusions: if self.tenths(1) {
                 vec![Exclusion { consent: ConsentId::from_bytes([8; 16]), revision: 1, professional: professional(1) }]
             } else {
