@@ -1,1 +1,13 @@
-//! Charter to be written.
+//! Putting the house together.
+//!
+//! Lives here: [`House`], which opens store, keystore and log and hands each room only its capabilities; the
+//! tasks that run beside the requests; the HTTP server.
+//! May touch: every room.
+//! Must never: contain a deed.
+
+mod found;
+mod house;
+pub mod serve;
+
+pub use found::{Found, found};
+pub use house::{Cannot, Chores, House, Means};

@@ -4,8 +4,10 @@
 //! May touch: `store`, `ledger`, `vault` (registry key), `proof` (keys), `model`.
 //! Must never: open a record; believe a row without its signature.
 
+mod enrol;
 mod party;
 mod register;
 
+pub use enrol::{EnrolError, Enrolments};
 pub use party::{BadParty, Client, Organisation, Party, Professional, Profile};
 pub use register::{NotEnrolled, Register};

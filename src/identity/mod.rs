@@ -7,6 +7,8 @@
 
 mod bearer;
 mod issue;
+mod patients;
 
 pub use bearer::{Authenticator, Credentials, Unauthenticated};
 pub use issue::{Issued, Issuer, Refusal, TokenRequest};
+pub use patients::{Identifier, PatientError, Patients};

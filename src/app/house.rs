@@ -1,0 +1,398 @@
+//! The composition root.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, RootConfig};
+use crate::consent::Checker;
+use crate::db::{Db, DbError, Holds, Location, Settings};
+use crate::directory::{EnrolError, Enrolments, Register};
+use crate::id::DeedId;
+use crate::identity::{Authenticator, Issuer, Patients};
+use crate::ledger::note::{KeyKind, Verifier};
+use crate::ledger::{Act, Ledger, NOBODY, Needs, Personal, Publisher, Unrecorded, Unsound};
+use crate::policy::{Engine, PolicyError};
+use crate::proof::{Memo, PublicKey};
+use crate::recall::Recall;
+use crate::release::Door;
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::store::registry::Deployment;
+use crate::vault::{self, FileRoot, HsmRoot, HsmSettings, Keyring, Root, Setup, VaultError};
+
+/// What a house is opened with.
+pub struct Means {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// Its settings.
+    pub config: Config,
+    /// The root's passphrase or PIN.
+    pub passphrase: Secret<String>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Chance>,
+}
+
+/// Why the house does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum Cannot {
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The keystore or its root.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The log does not agree with itself, its checkpoints or the clock.
+    #[error("the log is not sound: {0}")]
+    Unsound(#[from] Unsound),
+    /// The policies.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A first deed could not be recorded.
+    #[error(transparent)]
+    Unrecorded(#[from] Unrecorded),
+    /// A first enrolment failed.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    /// The store says it is another deployment than the settings do.
+    #[error("{0}")]
+    Mismatch(String),
+    /// A key of the deployment is not readable.
+    #[error("a key of the deployment is not readable")]
+    Key,
+}
+
+/// An open house: every room with its capabilities.
+pub struct House {
+    /// Its settings.
+    pub config: Config,
+    /// The data folder.
+    pub folder: PathBuf,
+    /// Ciphertext, consents and the log.
+    pub store: Store,
+    /// The log.
+    pub ledger: Ledger,
+    /// Its checkpoints.
+    pub publisher: Arc<Publisher>,
+    /// Decides.
+    pub engine: Arc<Engine>,
+    /// The one door out.
+    pub door: Arc<Door>,
+    /// Believes consents.
+    pub checker: Arc<Checker>,
+    /// Believes enrolments.
+    pub register: Arc<Register>,
+    /// Enrols parties.
+    pub enrolments: Arc<Enrolments>,
+    /// Enrols patients.
+    pub patients: Arc<Patients>,
+    /// Makes access tokens.
+    pub issuer: Arc<Issuer>,
+    /// Checks access tokens.
+    pub authenticator: Arc<Authenticator>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Chance>,
+    /// All keys; rooms get capabilities only.
+    pub keyring: Keyring,
+    sound: Arc<AtomicBool>,
+}
+
+/// The tasks that run beside the requests. Dropping this ends them, the sequencer last and after its turn.
+pub struct Chores {
+    publishing: JoinHandle<()>,
+    sequencing: JoinHandle<()>,
+}
+
+impl Chores {
+    /// Ends publishing and waits for the sequencer, which ends when every [`Ledger`] is gone.
+    pub async fn end(mut self) {
+        self.publishing.abort();
+        drop((&mut self.sequencing).await);
+    }
+}
+
+impl Drop for Chores {
+    fn drop(&mut self) {
+        self.publishing.abort();
+    }
+}
+
+impl House {
+    /// Opens the house: databases, keys, policies, log; refuses whatever is unsafe or does not agree.
+    ///
+    /// # Errors
+    /// [`Cannot`] with what is wrong and, where there is one, the remedy.
+    pub async fn open(means: Means) -> Result<(Arc<Self>, Chores), Cannot> {
+        let store = Store::open(&store_settings(&means, false)).await?;
+        let deployment = store
+            .deployment()
+            .await?
+            .ok_or_else(|| Cannot::Mismatch("the store was never founded: `garant init` does that".to_owned()))?;
+        if deployment.base_url != means.config.base_url {
+            return Err(Cannot::Mismatch(format!(
+                "the store was founded for {}, but base_url says {}",
+                deployment.base_url, means.config.base_url
+            )));
+        }
+        let setup = keystore(&means, &deployment, false).await?;
+        let keyring = Keyring::open(setup).await?;
+        let (house, chores) = Self::assemble(means, store, keyring)?;
+        house.publisher.check().await?;
+        house.publisher.publish().await?;
+        Ok((house, chores))
+    }
+
+    /// Founds a new house in an empty folder: databases, keys and the first leaf of the log.
+    ///
+    /// # Errors
+    /// [`Cannot`]; a folder that holds one already is left as it is.
+    pub(super) async fn found(means: Means) -> Result<(Arc<Self>, Chores), Cannot> {
+        means.config.save_new(&means.folder)?;
+        let store = Store::open(&store_settings(&means, true)).await?;
+        if store.deployment().await?.is_some() {
+            return Err(Cannot::Mismatch("this store was founded before; nothing was changed".to_owned()));
+        }
+        let id = DeedId::random(&*means.chance).map_err(|_| Cannot::Key)?;
+        let deployment = Deployment { id: *id.as_bytes(), base_url: means.config.base_url.clone() };
+        let setup = keystore(&means, &deployment, true).await?;
+        let keyring = Keyring::init(setup).await?;
+        keyring.enroller().enrol(NOBODY).await?;
+        store.begin_log().await?;
+        store.found(&deployment, means.clock.now()).await?;
+        let (house, chores) = Self::assemble(means, store, keyring)?;
+        let deed = DeedId::ordered(&*house.clock, &*house.chance).map_err(|_| Cannot::Key)?;
+        let about = Personal { route: "init".to_owned(), ..Personal::default() };
+        let genesis = house.ledger.prepare(deed, Act::Genesis, about, None).await?;
+        house.ledger.record(genesis).await?;
+        house.publisher.publish().await?;
+        Ok((house, chores))
+    }
+
+    fn assemble(means: Means, store: Store, keyring: Keyring) -> Result<(Arc<Self>, Chores), Cannot> {
+        let Means { folder, config, clock, chance, passphrase: _ } = means;
+        let engine = Arc::new(Engine::load()?);
+        let needs = Needs {
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            chance: Arc::clone(&chance),
+            mac: keyring.row_mac(),
+            sealer: keyring.log_sealer(),
+            unwrapper: keyring.unwrapper(),
+        };
+        let (ledger, sequencer) = Ledger::new(needs);
+        let register = Arc::new(Register::new(keyring.registry_verifier()));
+        let checker = Arc::new(checker(&keyring, &config)?);
+        let door = door(&store, &ledger, &keyring, &engine, (&checker, &register), (&clock, &chance));
+        let publisher = Arc::new(Publisher {
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            signer: keyring.log_signer(),
+            verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, keyring.log_signer().public())
+                .map_err(|_| Cannot::Key)?,
+            mac: keyring.row_mac(),
+            anchor: folder.join("anchor"),
+        });
+        let house = Self {
+            enrolments: Arc::new(Enrolments {
+                store: store.clone(),
+                ledger: ledger.clone(),
+                registry: keyring.registry_signer(),
+                register: Arc::clone(&register),
+                clock: Arc::clone(&clock),
+                chance: Arc::clone(&chance),
+            }),
+            patients: Arc::new(Patients {
+                store: store.clone(),
+                ledger: ledger.clone(),
+                enroller: keyring.enroller(),
+                unwrapper: keyring.unwrapper(),
+                shredder: keyring.shredder(),
+                indexer: keyring.indexer(),
+                mac: keyring.row_mac(),
+                registry: keyring.registry_signer(),
+                clock: Arc::clone(&clock),
+                chance: Arc::clone(&chance),
+            }),
+            issuer: Arc::new(issuer(&config, &keyring, &store, &register, (&clock, &chance))),
+            authenticator: Arc::new(authenticator(&config, &keyring, &store, &clock)?),
+            sound: Arc::new(AtomicBool::new(true)),
+            folder,
+            config,
+            store,
+            ledger,
+            publisher,
+            engine,
+            door: Arc::new(door),
+            checker,
+            register,
+            clock,
+            chance,
+            keyring,
+        };
+        let chores = house.begin_chores(sequencer);
+        Ok((Arc::new(house), chores))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this room is the one that starts tasks and looks after their end")]
+    fn begin_chores(&self, sequencer: crate::ledger::Sequencer) -> Chores {
+        let sequencing = tokio::spawn(sequencer.run());
+        let (publisher, sound) = (Arc::clone(&self.publisher), Arc::clone(&self.sound));
+        let every = Duration::from_secs(self.config.checkpoint_secs.max(1));
+        let publishing = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                match publisher.publish().await {
+                    Ok(_) => {}
+                    Err(Unsound::Db(error)) => tracing::warn!(%error, "no checkpoint this time"),
+                    Err(error) => {
+                        // The leaves are not those that were written: nothing more is released until somebody looked.
+                        tracing::error!(%error, "the log is not sound; releasing has stopped");
+                        sound.store(false, Ordering::SeqCst);
+                    }
+                }
+            }
+        });
+        Chores { publishing, sequencing }
+    }
+
+    /// Whether the log agreed with itself when it was last looked at; nothing is released otherwise.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.sound.load(Ordering::SeqCst)
+    }
+}
+
+fn store_settings(means: &Means, create: bool) -> Settings {
+    settings(&means.folder, means.config.store.as_ref(), "store.sqlite", Holds::Data, (create, means.config.readers))
+}
+
+fn settings(
+    folder: &Path,
+    url: Option<&String>,
+    file: &str,
+    holds: Holds,
+    (create, readers): (bool, u32),
+) -> Settings {
+    let location = url.map_or_else(|| Location::File(folder.join(file)), |url| Location::Url(url.clone()));
+    Settings { location, holds, create, readers }
+}
+
+async fn keystore(means: &Means, deployment: &Deployment, create: bool) -> Result<Setup, Cannot> {
+    let settings = settings(&means.folder, means.config.keystore.as_ref(), "keys.sqlite", Holds::Keys, (create, 2));
+    let db = Db::open(&settings, &vault::migrations()).await?;
+    Ok(Setup {
+        db,
+        root: root(means, create)?,
+        clock: Arc::clone(&means.clock),
+        chance: Arc::clone(&means.chance),
+        deployment: DeedId::from_bytes(deployment.id).to_string(),
+        cached_patients: 10_000,
+        cached_seconds: 30,
+    })
+}
+
+fn root(means: &Means, create: bool) -> Result<Arc<dyn Root>, Cannot> {
+    let chance = Arc::clone(&means.chance);
+    Ok(match &means.config.root {
+        RootConfig::File { .. } => {
+            let path = means.folder.join("root.json");
+            let file = if create {
+                FileRoot::create(&path, &means.passphrase, chance)?
+            } else {
+                FileRoot::open(&path, &means.passphrase, chance)?
+            };
+            Arc::new(file)
+        }
+        RootConfig::Pkcs11 { module, token, key } => Arc::new(HsmRoot::open(HsmSettings {
+            module: module.clone(),
+            token: token.clone(),
+            key: key.clone(),
+            pin: Secret::new(means.passphrase.expose().clone()),
+            create,
+        })?),
+    })
+}
+
+fn checker(keyring: &Keyring, config: &Config) -> Result<Checker, Cannot> {
+    let signer = keyring.consent_signer();
+    Ok(Checker {
+        reader: keyring.reader(),
+        mac: keyring.row_mac(),
+        registry: keyring.registry_verifier(),
+        guarantor: (signer.kid().to_owned(), PublicKey::from_bytes(signer.public()).map_err(|_| Cannot::Key)?),
+        issuer: config.issuer().to_owned(),
+        audience: config.base_url.clone(),
+        known: Recall::with_capacity(50_000),
+    })
+}
+
+fn door(
+    store: &Store,
+    ledger: &Ledger,
+    keyring: &Keyring,
+    engine: &Arc<Engine>,
+    (checker, register): (&Arc<Checker>, &Arc<Register>),
+    (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Chance>),
+) -> Door {
+    Door {
+        store: store.clone(),
+        engine: Arc::clone(engine),
+        ledger: ledger.clone(),
+        unwrapper: keyring.unwrapper(),
+        opener: keyring.opener(),
+        reader: keyring.reader(),
+        indexer: keyring.indexer(),
+        checker: Arc::clone(checker),
+        register: Arc::clone(register),
+        clock: Arc::clone(clock),
+        chance: Arc::clone(chance),
+    }
+}
+
+fn issuer(
+    config: &Config,
+    keyring: &Keyring,
+    store: &Store,
+    register: &Arc<Register>,
+    (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Chance>),
+) -> Issuer {
+    Issuer {
+        issuer: config.issuer().to_owned(),
+        token_url: format!("{}/oauth/token", config.issuer()),
+        audience: config.base_url.clone(),
+        signer: keyring.access_signer(),
+        register: Arc::clone(register),
+        store: store.clone(),
+        clock: Arc::clone(clock),
+        chance: Arc::clone(chance),
+    }
+}
+
+fn authenticator(
+    config: &Config,
+    keyring: &Keyring,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> Result<Authenticator, Cannot> {
+    let signer = keyring.access_signer();
+    Ok(Authenticator {
+        issuer: config.issuer().to_owned(),
+        audience: config.base_url.clone(),
+        key: (signer.kid().to_owned(), PublicKey::from_bytes(signer.public()).map_err(|_| Cannot::Key)?),
+        memo: Memo::with_capacity(100_000),
+        store: store.clone(),
+        clock: Arc::clone(clock),
+    })
+}
