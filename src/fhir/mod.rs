@@ -41,6 +41,7 @@ pub use bundle::Bundle;
 pub use edit::{BadEdit, Edit, Splice};
 pub use extract::extract;
 pub use facts::{ContentFacts, FactsError};
+pub use labels::LabelError;
 pub use issue::{Code, Issue, Severity};
 pub use links::{BadLink, Links};
 pub use query::{BadQuery, Query, SortKey};

@@ -71,3 +71,13 @@ pub(super) fn codings(concept: Option<&Node<'_>>) -> Vec<Coding> {
     let concepts = if concept.is_object() { std::slice::from_ref(concept) } else { concept.items() };
     concepts.iter().filter_map(|c| c.get("coding")).flat_map(Node::items).map(coding).collect()
 }
+
+/// The nodes at a path of plain names, arrays spread out.
+pub(super) fn at<'n, 'a>(node: &'n Node<'a>, path: &str) -> Vec<&'n Node<'a>> {
+    let mut here = vec![node];
+    for name in path.split('.') {
+        let below = here.iter().filter_map(|n| n.get(name));
+        here = below.flat_map(|n| if n.items().is_empty() { std::slice::from_ref(n) } else { n.items() }).collect();
+    }
+    here
+}
