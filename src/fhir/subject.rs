@@ -139,6 +139,7 @@ pub fn subject_resolved<'n>(
             return Err(SubjectError::Several);
         }
         match named(contained, kind, type_of) {
+            Ok(Subject::Of("#")) if own == Subject::Itself => {}
             Ok(Subject::Of(text)) if own != Subject::Of(text) => return Err(SubjectError::Several),
             Ok(_) | Err(SubjectError::Missing) => {}
             Err(error) => return Err(error),
@@ -165,6 +166,10 @@ fn named<'n>(
             }
             return Err(SubjectError::Missing);
         };
+        // A contained subject has no identity that anyone else could know; `#` alone is the container.
+        if text.len() > 1 && text.starts_with('#') {
+            return Err(SubjectError::NotAPatient);
+        }
         let kind = kind_of(reference, text, type_of);
         if kind.as_deref().is_some_and(|k| k != "Patient") {
             if mixed || optional {
