@@ -48,9 +48,7 @@ fn token(system: &str, code: &str) -> SearchValue {
 
 fn tokens(item: &Item<'_, '_>, out: &mut Vec<SearchValue>) {
     let node = item.node;
-    let pair = |n: &Node<'_>, code| {
-        n.text_of(code).map(|c| token(n.text_of("system").unwrap_or_default(), c))
-    };
+    let pair = |n: &Node<'_>, code| n.text_of(code).map(|c| token(n.text_of("system").unwrap_or_default(), c));
     match (item.type_name, &node.value) {
         ("CodeableConcept", _) => {
             out.extend(node.get("coding").map_or(&[][..], Node::items).iter().filter_map(|c| pair(c, "code")));

@@ -66,7 +66,8 @@ impl Edit {
         let reference = schema().reference;
         primitives(resource, &mut |visit: Visit<'_, '_>| {
             let Some(text) = visit.node.as_str() else { return Ok(()) };
-            let is_reference = visit.field.name == "reference" && schema().ty(reference).is_some_and(|t| std::ptr::eq(t, visit.parent));
+            let is_reference = visit.field.name == "reference"
+                && schema().ty(reference).is_some_and(|t| std::ptr::eq(t, visit.parent));
             let replaced = match visit.field.shape {
                 _ if is_reference => rewritten(text, links, from)?,
                 Shape::Primitive(Primitive::Uri | Primitive::Url | Primitive::Oid | Primitive::Uuid) => {

@@ -95,7 +95,8 @@ fn month_length(year: i64, month: i64) -> i64 {
 /// Days since 1970-01-01 in the proleptic Gregorian calendar, years counted from March.
 fn day_number(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day - 719_469
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day
+        - 719_469
 }
 
 /// Seconds, microseconds and the length of the stretch in microseconds.
@@ -157,9 +158,23 @@ mod tests {
     #[test]
     fn what_is_no_date_is_refused_and_nothing_panics() {
         for bad in [
-            "", "0000", "24", "2024-13", "2023-02-29", "2024-1-1", "2024-01-01T24:00:00Z", "2024-01-01T10:00:00",
-            "2024-01-01T10:00Z", "2024-01T10:00:00Z", "2024-01-01T10:00:00+14:30", "2024-01-01T10:00:00.Z", "２０２４", "2024-",
-            "2024-01-01T10:00:00+1:00", "2024-01-01T", "-2024",
+            "",
+            "0000",
+            "24",
+            "2024-13",
+            "2023-02-29",
+            "2024-1-1",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T10:00:00",
+            "2024-01-01T10:00Z",
+            "2024-01T10:00:00Z",
+            "2024-01-01T10:00:00+14:30",
+            "2024-01-01T10:00:00.Z",
+            "２０２４",
+            "2024-",
+            "2024-01-01T10:00:00+1:00",
+            "2024-01-01T",
+            "-2024",
         ] {
             assert_eq!(date_time(bad), None, "{bad}");
         }

@@ -3,7 +3,7 @@
 /// A parsed expression; the texts are those of the committed definitions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Expr {
-    /// The type an expression begins with.
+    /// The type an expression begins with; empty when it begins with an element of the type it is for.
     Root(&'static str),
     Member(Box<Self>, &'static str),
     /// `.where(name = 'value')`
@@ -22,13 +22,11 @@ pub(super) enum Expr {
 impl Expr {
     /// The part that speaks of `base`: branches of a union that begin with another type fall away.
     pub(super) fn for_base(&self, base: &str) -> Option<Self> {
-        match self {
-            Self::Union(branches) => {
-                let mut kept: Vec<_> = branches.iter().filter_map(|b| b.for_base(base)).collect();
-                if kept.len() > 1 { Some(Self::Union(kept)) } else { kept.pop() }
-            }
-            _ => (self.root() == Some(base)).then(|| self.clone()),
+        if let Self::Union(branches) = self {
+            let mut kept: Vec<_> = branches.iter().filter_map(|b| b.for_base(base)).collect();
+            return if kept.len() > 1 { Some(Self::Union(kept)) } else { kept.pop() };
         }
+        self.root().is_some_and(|r| r == base || r.is_empty()).then(|| self.clone())
     }
 
     fn root(&self) -> Option<&'static str> {
@@ -61,9 +59,9 @@ struct Parser {
 impl Parser {
     fn takes(&mut self, token: &str) -> bool {
         let rest = self.rest.trim_start();
-        let taken = rest.strip_prefix(token);
-        self.rest = taken.unwrap_or(rest);
-        taken.is_some()
+        let after = rest.strip_prefix(token);
+        self.rest = after.unwrap_or(rest);
+        after.is_some()
     }
 
     fn word(&mut self) -> Option<&'static str> {
@@ -128,7 +126,12 @@ impl Parser {
             }
             inner
         } else {
-            Expr::Root(self.word()?)
+            let word = self.word()?;
+            if word.starts_with(|c: char| c.is_ascii_lowercase()) {
+                Expr::Member(Box::new(Expr::Root("")), word)
+            } else {
+                Expr::Root(word)
+            }
         };
         loop {
             if self.takes("[") {

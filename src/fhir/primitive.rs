@@ -83,12 +83,16 @@ impl Primitive {
     fn number(self, text: &str) -> Option<&'static str> {
         let within = |from: i64, to: i64| text.parse::<i64>().is_ok_and(|n| n >= from && n <= to);
         let most = i64::from(i32::MAX);
-        match self {
-            Self::Decimal => (!is_decimal(text)).then_some("has more digits or a larger exponent than is accepted"),
-            Self::PositiveInt => (!within(1, most)).then_some("must be a whole number from 1 to 2147483647"),
-            Self::UnsignedInt => (!within(0, most)).then_some("must be a whole number from 0 to 2147483647"),
-            _ => (!within(i64::from(i32::MIN), most)).then_some("must be a whole number of 32 bits"),
-        }
+        let (good, reason) = if self == Self::Decimal {
+            (is_decimal(text), "has more digits or a larger exponent than is accepted")
+        } else if self == Self::PositiveInt {
+            (within(1, most), "must be a whole number from 1 to 2147483647")
+        } else if self == Self::UnsignedInt {
+            (within(0, most), "must be a whole number from 0 to 2147483647")
+        } else {
+            (within(i64::from(i32::MIN), most), "must be a whole number of 32 bits")
+        };
+        (!good).then_some(reason)
     }
 
     fn text(self, text: &str) -> Option<&'static str> {
@@ -203,7 +207,11 @@ mod tests {
             (P::Oid, &["urn:oid:1.2.250.1"], &["1.2", "urn:oid:3.1", "urn:oid:1.02", "urn:oid:1"]),
             (P::Base64Binary, &["AAAA", "AA==", "AAA=", "AA AA"], &["AAA", "A===", "=AAA", "A*AA"]),
             (P::String, &["x", " x\n"], &["", " ", "\u{1}x"]),
-            (P::Uuid, &["urn:uuid:0d1c2b3a-0000-4000-8000-0123456789ab"], &["urn:uuid:0D1C2B3A-0000-4000-8000-0123456789AB"]),
+            (
+                P::Uuid,
+                &["urn:uuid:0d1c2b3a-0000-4000-8000-0123456789ab"],
+                &["urn:uuid:0D1C2B3A-0000-4000-8000-0123456789AB"],
+            ),
         ];
         for (primitive, good, bad) in cases {
             for text in good {

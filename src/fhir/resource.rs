@@ -49,13 +49,21 @@ impl<'n, 'a> Resource<'n, 'a> {
 
     /// `meta.profile`.
     pub fn profiles(&self) -> impl Iterator<Item = &'n str> {
-        self.node.get("meta").and_then(|m| m.get("profile")).map_or(&[][..], Node::items).iter().filter_map(Node::as_str)
+        self.node
+            .get("meta")
+            .and_then(|m| m.get("profile"))
+            .map_or(&[][..], Node::items)
+            .iter()
+            .filter_map(Node::as_str)
     }
 
     /// `meta.security`; a missing system or code reads as empty.
     #[must_use]
     pub fn security(&self) -> Vec<Coding> {
-        self.node.get("meta").and_then(|m| m.get("security")).map_or_else(Vec::new, |s| s.items().iter().map(coding).collect())
+        self.node
+            .get("meta")
+            .and_then(|m| m.get("security"))
+            .map_or_else(Vec::new, |s| s.items().iter().map(coding).collect())
     }
 }
 

@@ -34,19 +34,17 @@ impl Edit {
             Some(id) => self.replace(id.span, quoted(envelope.id)),
             None => after_type = format!(",\"id\":{}", quoted(envelope.id)),
         }
-        match node.get("meta") {
-            Some(meta) => self.stamp_meta(meta, envelope),
-            None => {
-                let labels: Vec<_> = wanted(envelope).map(|c| written(&c)).collect();
-                let (version, moment) = own(envelope);
-                after_type.push_str(",\"meta\":{\"versionId\":");
-                after_type.push_str(&version);
-                after_type.push_str(",\"lastUpdated\":");
-                after_type.push_str(&moment);
-                after_type.push_str(",\"security\":[");
-                after_type.push_str(&labels.join(","));
-                after_type.push_str("]}");
-            }
+        if let Some(meta) = node.get("meta") {
+            self.stamp_meta(meta, envelope);
+        } else {
+            let (version, moment) = own(envelope);
+            after_type.push_str(",\"meta\":{\"versionId\":");
+            after_type.push_str(&version);
+            after_type.push_str(",\"lastUpdated\":");
+            after_type.push_str(&moment);
+            after_type.push(',');
+            after_type.push_str(&security(envelope));
+            after_type.push('}');
         }
         if !after_type.is_empty() {
             self.insert(type_end, after_type);
@@ -77,8 +75,7 @@ impl Edit {
             }
             self.head(security, &added);
         } else {
-            let labels: Vec<_> = wanted(envelope).map(|c| written(&c)).collect();
-            head.push(format!("\"security\":[{}]", labels.join(",")));
+            head.push(security(envelope));
         }
         self.head(meta, &head);
     }
@@ -94,6 +91,11 @@ impl Edit {
 
 fn own(envelope: &Envelope<'_>) -> (String, String) {
     (quoted(&envelope.version.to_string()), quoted(&envelope.last_updated.to_rfc3339()))
+}
+
+fn security(envelope: &Envelope<'_>) -> String {
+    let labels: Vec<_> = wanted(envelope).map(|c| written(&c)).collect();
+    format!("\"security\":[{}]", labels.join(","))
 }
 
 fn wanted<'e>(envelope: &Envelope<'e>) -> impl Iterator<Item = Coding> + use<'e> {

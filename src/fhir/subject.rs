@@ -191,9 +191,7 @@ fn named<'n>(
 
 /// The type a reference points to: what it resolves to, else what its text shows, else what it claims.
 fn kind_of(reference: &Node<'_>, text: &str, type_of: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    type_of(text)
-        .or_else(|| type_in(text).map(str::to_owned))
-        .or_else(|| reference.text_of("type").map(str::to_owned))
+    type_of(text).or_else(|| type_in(text).map(str::to_owned)).or_else(|| reference.text_of("type").map(str::to_owned))
 }
 
 /// The resource type that the text of a reference shows.

@@ -81,7 +81,11 @@ impl Check {
     /// dom-2, dom-4, dom-5: a contained resource has no life, and no label, of its own.
     fn contained(&mut self, node: &Node<'_>, place: &Place<'_>) {
         if node.get("contained").is_some() {
-            self.say(&place.child("contained"), Code::Invariant, "a contained resource must not contain others (dom-2)");
+            self.say(
+                &place.child("contained"),
+                Code::Invariant,
+                "a contained resource must not contain others (dom-2)",
+            );
         }
         if node.get("id").is_none() {
             self.say(&place.child("id"), Code::Required, "a contained resource must have an id");
