@@ -108,10 +108,10 @@ impl<'n, 'a> Bundle<'n, 'a> {
         let mut bundle = Self { kind, entries: Vec::new(), by_url: HashMap::new() };
         for (index, entry) in node.get("entry").map_or(&[][..], Node::items).iter().enumerate() {
             let entry = read_entry(kind, text, index, entry).map_err(|reason| BadBundle::Entry(index, reason))?;
-            if let Some(url) = entry.full_url
-                && bundle.by_url.insert(url.to_owned(), index).is_some()
+            if let Some(key) = entry.key()
+                && bundle.by_url.insert(key, index).is_some()
             {
-                return Err(BadBundle::Entry(index, "the same fullUrl occurs twice (bdl-7)"));
+                return Err(BadBundle::Entry(index, "the same resource occurs twice (bdl-7)"));
             }
             bundle.entries.push(entry);
         }
@@ -214,6 +214,13 @@ fn read_request<'n>(node: &'n Node<'_>, resource: Option<&Node<'_>>) -> Result<R
 }
 
 impl Entry<'_, '_> {
+    /// What other entries call it: its fullUrl, or `Type/id` when it has none.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        let relative = || Some(format!("{}/{}", self.type_name()?, self.resource?.text_of("id")?));
+        self.full_url.map(str::to_owned).or_else(relative)
+    }
+
     /// `resourceType` of the resource.
     #[must_use]
     pub fn type_name(&self) -> Option<&str> {

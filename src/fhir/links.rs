@@ -19,7 +19,7 @@ pub enum BadLink {
     Dangling,
 }
 
-/// From the fullUrl of each entry to its new `Type/id`.
+/// From the key of each entry (`bundle::Entry::key`) to its new `Type/id`.
 #[derive(Clone, Default, Debug)]
 pub struct Links {
     new: HashMap<String, String>,
@@ -32,9 +32,9 @@ impl Links {
         Self::default()
     }
 
-    /// Notes that the entry `full_url` becomes `reference` (`Type/id`).
-    pub fn insert(&mut self, full_url: &str, reference: String) {
-        self.new.insert(full_url.to_owned(), reference);
+    /// Notes that the entry `key` becomes `reference` (`Type/id`).
+    pub fn insert(&mut self, key: &str, reference: String) {
+        self.new.insert(key.to_owned(), reference);
     }
 
     /// What `reference` becomes when it stands in the entry `from`; `None` when it names no entry.

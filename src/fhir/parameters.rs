@@ -47,6 +47,11 @@ pub(super) struct Parameter {
 static PARAMETERS: LazyLock<HashMap<&'static str, Vec<Parameter>>> =
     LazyLock::new(|| read(include_str!("definitions/parameters.txt")));
 
+/// Reads the definitions now, so that the first request does not wait for it.
+pub fn load() {
+    LazyLock::force(&PARAMETERS);
+}
+
 /// The parameters of a resource type, sorted by code; none for an unknown type.
 pub(super) fn of(resource_type: &str) -> &'static [Parameter] {
     PARAMETERS.get(resource_type).map_or(&[], Vec::as_slice)

@@ -73,7 +73,7 @@ const SUBJECTS: &[(&str, &str)] = &[
     ("Flag", "subject"),
     ("Goal", "subject"),
     ("Group", "*member.entity"),
-    ("GuidanceResponse", "?subject"),
+    ("GuidanceResponse", "subject"),
     ("ImagingStudy", "subject"),
     ("Immunization", "patient"),
     ("ImmunizationEvaluation", "patient"),
@@ -104,6 +104,18 @@ const SUBJECTS: &[(&str, &str)] = &[
     ("SupplyRequest", "deliverTo"),
     ("Task", "for"),
     ("VisionPrescription", "patient"),
+];
+
+/// Types outside the compartment that carry patients' data without saying whose: they are never nobody's, for
+/// what is nobody's may be read by everyone.
+const UNTELLABLE: [&str; 7] = [
+    "Bundle",
+    "EnrollmentResponse",
+    "Linkage",
+    "MessageHeader",
+    "Parameters",
+    "PaymentNotice",
+    "PaymentReconciliation",
 ];
 
 /// Whether resources of this type can belong to a patient (the R4 CompartmentDefinition `patient`).
@@ -155,7 +167,8 @@ fn named<'n>(
 ) -> Result<Subject<'n>, SubjectError> {
     let Some((_, path)) = SUBJECTS.iter().find(|(t, _)| *t == name) else {
         // A type of the compartment that the table forgot must not become nobody's.
-        return if is_in_patient_compartment(name) { Err(SubjectError::Missing) } else { Ok(Subject::Nobody) };
+        let denied = UNTELLABLE.contains(&name) || is_in_patient_compartment(name);
+        return if denied { Err(SubjectError::Missing) } else { Ok(Subject::Nobody) };
     };
     let (mixed, optional) = (path.starts_with('*'), path.starts_with('?'));
     let mut found: Option<&'n str> = None;

@@ -23,6 +23,8 @@ fn a_resource_belongs_to_its_subject_and_to_no_other_patient_it_names() {
         (r#"{"resourceType":"Device","patient":{"reference":"Patient/a"}}"#, Ok(Subject::Of("Patient/a"))),
         (r#"{"resourceType":"Binary","securityContext":{"reference":"Patient/a"}}"#, Ok(Subject::Of("Patient/a"))),
         (r#"{"resourceType":"Binary"}"#, Err(SubjectError::Missing)),
+        (r#"{"resourceType":"Bundle"}"#, Err(SubjectError::Missing)),
+        (r#"{"resourceType":"PaymentNotice"}"#, Err(SubjectError::Missing)),
         (r#"{"resourceType":"Observation"}"#, Err(SubjectError::Missing)),
         (r#"{"resourceType":"Observation","subject":{"identifier":{"value":"x"}}}"#, Err(SubjectError::Missing)),
         (r#"{"resourceType":"Observation","subject":{"reference":"Group/g"}}"#, Err(SubjectError::NotAPatient)),

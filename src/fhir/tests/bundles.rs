@@ -51,14 +51,14 @@ fn labels_are_added_raised_and_otherwise_kept() {
     assert_eq!(again, got, "the same stamp twice changes nothing");
 }
 
-const ENTRIES: &str = r##"{"resourceType":"Bundle","type":"transaction","entry":[
+const ENTRIES: &str = r#"{"resourceType":"Bundle","type":"transaction","entry":[
  {"fullUrl":"urn:uuid:a","resource":{"resourceType":"Patient","name":[{"family":"é  A"}]},"request":{"method":"POST","url":"Patient"}},
  {"fullUrl":"http://h/fhir/DocumentReference/9","resource":{"resourceType":"DocumentReference","status":"current","subject":{"reference":"urn:uuid:a"},
   "relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/9"}},{"code":"replaces","target":{"reference":"DocumentReference/elsewhere"}}],
   "text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><a href=\"urn:uuid:b\">b</a> urn:uuid:b</div>"},
   "meta":{"profile":["urn:uuid:b"]},"content":[{"attachment":{"url":"urn:uuid:b","title":"urn:uuid:b"}}]},"request":{"method":"POST","url":"DocumentReference"}},
  {"fullUrl":"urn:uuid:b","resource":{"resourceType":"Binary","contentType":"text/plain","data":"AA==","securityContext":{"reference":"urn:uuid:a"}},"request":{"method":"POST","url":"Binary","ifNoneExist":"x=y"}}
-]}"##;
+]}"#;
 
 fn new_ids() -> Links {
     let mut links = Links::new();
@@ -113,6 +113,20 @@ fn conditional_and_dangling_references_are_refused() {
         let bundle = Bundle::read(&text, &node).unwrap();
         assert_eq!(bundle.entries()[1].rewritten(&new_ids(), &envelope("x")), Err(BadEdit::Link(error)), "{reference}");
     }
+}
+
+#[test]
+fn entries_without_a_full_url_are_known_by_type_and_id() {
+    let text = r#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient","id":"1"}},
+        {"resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/1"}}}]}"#;
+    let node = tree(text);
+    let bundle = Bundle::read(text, &node).unwrap();
+    let (patient, observation) = (&bundle.entries()[0], &bundle.entries()[1]);
+    assert_eq!(bundle.resolve("Patient/1", observation).and_then(|e| e.type_name()), Some("Patient"));
+    let mut links = Links::new();
+    links.insert(&patient.key().unwrap(), "Patient/new".into());
+    assert!(observation.rewritten(&links, &envelope("o")).unwrap().contains("\"Patient/new\""));
+    assert_eq!(observation.key(), None);
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! What is valid, what is not, and where the finding points.
 
 use super::tree;
-use crate::fhir::{Code, MOST_ISSUES, outcome, validate};
+use proptest::prelude::*;
+
+use super::envelope;
+use crate::fhir::{Bundle, Code, ContentFacts, Edit, Links, MOST_ISSUES, extract, outcome, subject, validate};
+use crate::json::{Limits, parse};
 
 const XHTML: &str = r#"<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"#;
 
@@ -179,4 +183,45 @@ fn an_outcome_is_itself_a_valid_resource() {
     let issues = validate(&tree(r#"{"resourceType":"Patient","name":[{}],"x":1}"#));
     assert_eq!(validate(&tree(&outcome::of_issues(&issues))), []);
     assert_eq!(validate(&tree(&outcome::of_one(Code::Conflict, "version is \"not\" current"))), []);
+}
+
+#[test]
+fn a_stamped_resource_is_as_valid_as_before() {
+    for text in valid() {
+        let node = tree(&text);
+        let mut edit = Edit::new();
+        edit.stamp(&node, &envelope("p.r")).unwrap();
+        edit.rewrite(&node, &Links::new(), None).unwrap();
+        let out = edit.apply(&text, node.span).unwrap();
+        assert_eq!(validate(&tree(&out)), [], "{out}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_broken_resource_makes_the_room_panic(
+        which in 0usize..11,
+        cuts in proptest::collection::vec((0usize..400, 0usize..8, "[\\[\\]{}\",:0-9a-zé#?\\\\ ]{0,4}"), 1..4),
+    ) {
+        let mut text = valid()[which].clone();
+        for (at, len, new) in cuts {
+            let (start, end) = (at.min(text.len()), (at + len).min(text.len()));
+            if text.is_char_boundary(start) && text.is_char_boundary(end) {
+                text.replace_range(start..end, &new);
+            }
+        }
+        if let Ok(node) = parse(text.as_bytes(), Limits::FHIR) {
+            let issues = validate(&node);
+            prop_assert!(issues.len() <= MOST_ISSUES);
+            let _values = extract(&node).to_bytes();
+            let _facts = ContentFacts::read(&node);
+            let _whose = subject(&node);
+            let _bundle = Bundle::read(&text, &node);
+            let mut edit = Edit::new();
+            if edit.stamp(&node, &envelope("x")).is_ok() && edit.rewrite(&node, &Links::new(), None).is_ok() && issues.is_empty() {
+                let out = edit.apply(&text, node.span);
+                prop_assert!(out.is_ok_and(|o| parse(o.as_bytes(), Limits::FHIR).is_ok()));
+            }
+        }
+    }
 }
