@@ -278,13 +278,7 @@ fn store_settings(means: &Means, create: bool) -> Settings {
     settings(&means.folder, means.config.store.as_ref(), "store.sqlite", Holds::Data, (create, means.config.readers))
 }
 
-fn settings(
-    folder: &Path,
-    url: Option<&String>,
-    file: &str,
-    holds: Holds,
-    (create, readers): (bool, u32),
-) -> Settings {
+fn settings(folder: &Path, url: Option<&String>, file: &str, holds: Holds, (create, readers): (bool, u32)) -> Settings {
     let location = url.map_or_else(|| Location::File(folder.join(file)), |url| Location::Url(url.clone()));
     Settings { location, holds, create, readers }
 }

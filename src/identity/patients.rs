@@ -113,12 +113,7 @@ impl Patients {
     ///
     /// # Errors
     /// [`PatientError::BadKey`] for malformed, private, low-order or off-curve keys (security J21).
-    pub async fn add_device(
-        &self,
-        patient: PatientId,
-        kind: DeviceKind,
-        key: &str,
-    ) -> Result<Device, PatientError> {
+    pub async fn add_device(&self, patient: PatientId, kind: DeviceKind, key: &str) -> Result<Device, PatientError> {
         match PublicKey::from_jwk(key.as_bytes()) {
             Ok(key) if key.algorithm() == crate::proof::key::Algorithm::Es256 => {}
             Ok(_) | Err(_) => return Err(PatientError::BadKey),

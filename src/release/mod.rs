@@ -9,6 +9,7 @@
 mod ask;
 mod open;
 mod read;
+mod search;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::store::Store;
 use crate::vault::{Indexer, Opener, Reader, Unwrapper};
 
 pub use open::Released;
+pub use search::Found;
 
 /// The door and what it needs to open, each a capability of its own.
 pub struct Door {

@@ -123,7 +123,7 @@ impl Door {
             let key = RecordKey { patient: permit.patient(), record: row.record };
             let place = label_place(key, "found", row.version);
             let opened = self.reader.open(keys, &place, &row.body).map_err(Withheld::unavailable)?;
-            let values = SearchValues::from_bytes(&opened).ok_or_else(|| Withheld::unavailable(Unreadable))?;
+            let values = SearchValues::from_bytes(&opened).map_err(Withheld::unavailable)?;
             if query.matches(&values) {
                 matching.insert(row.record);
             }
@@ -137,8 +137,3 @@ impl Door {
         Ok(rows.into_iter().map(|(record, version, sealed)| (RecordKey { patient, record }, version, sealed)).collect())
     }
 }
-
-/// Sealed search values that opened but cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("search values cannot be read")]
-struct Unreadable;
