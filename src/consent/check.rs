@@ -54,7 +54,7 @@ impl Checker {
         if let Some(statement) = self.known.get(&known) {
             return Ok(statement);
         }
-        let place = place(patient, row.consent, row.revision);
+        let place = Place::evidence(patient, row.consent, row.revision);
         let opened =
             self.reader.open(keys, &place, &row.evidence).map_err(|_| Unproved("evidence sealed otherwise"))?;
         let kept = Kept::parse(&opened).ok_or(Unproved("evidence malformed"))?;
@@ -133,12 +133,6 @@ pub(super) fn verify_by(device: &Device, said: &[u8], evidence: &Evidence) -> Re
             statement::verify(said, evidence, &EnrolledKey { device: device.id, key, kind }, None).map_err(refused)
         }
     }
-}
-
-/// Where the evidence of a consent revision is sealed.
-#[must_use]
-pub(super) fn place(patient: PatientId, consent: ConsentId, revision: i64) -> Place {
-    Place { patient, table: "consent_revision", column: "evidence", row: *consent.as_bytes(), version: revision }
 }
 
 fn known_as(patient: PatientId, consent: ConsentId, revision: i64, evidence: &Sealed) -> [u8; 32] {

@@ -9,6 +9,6 @@ mod bearer;
 mod issue;
 mod patients;
 
-pub use bearer::{Authenticator, Credentials, Unauthenticated};
-pub use issue::{Issued, Issuer, Refusal, TokenRequest};
+pub use bearer::{Authenticator, Credentials, LONGEST_SECONDS, Unauthenticated};
+pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use patients::{Identifier, PatientError, Patients};

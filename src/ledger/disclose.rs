@@ -218,15 +218,9 @@ impl Ledger {
         let commitment = commit(&salt, &bytes);
         let salted = [salt.as_slice(), &bytes].concat();
         let sealed =
-            self.sealer.seal(keys, &personal_place(patient, deed), &salted).map_err(|_| Unrecorded::Sealing)?;
+            self.sealer.seal(keys, &Place::personal(patient, deed), &salted).map_err(|_| Unrecorded::Sealing)?;
         Ok((commitment, sealed))
     }
-}
-
-/// Where the personal part of a deed is sealed: salt (32 bytes), then the canonical bytes.
-#[must_use]
-pub fn personal_place(patient: PatientId, deed: DeedId) -> Place {
-    Place { patient, table: "log_leaf", column: "personal", row: *deed.as_bytes(), version: 0 }
 }
 
 /// No durable leaf can be promised.

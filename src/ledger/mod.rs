@@ -32,7 +32,7 @@ mod samples;
 mod tampering;
 
 pub use checkpoint::Checkpoint;
-pub use disclose::{Ledger, NOBODY, Needs, Receipt, Refusal, Unrecorded, personal_place};
+pub use disclose::{Ledger, NOBODY, Needs, Receipt, Refusal, Unrecorded};
 pub use entry::{Basis, Entry, commit};
 pub use merkle::{Frontier, Hash};
 pub use personal::Personal;

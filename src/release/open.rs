@@ -60,24 +60,12 @@ impl Door {
             if !permit.admits(&key, version) || key.patient != permit.patient() {
                 return Err(Withheld::unavailable(Mismatch));
             }
-            let place = content_place(key, version);
+            let place = Place::content(key, version);
             let text = self.opener.open(keys, &place, &sealed).map_err(Withheld::unavailable)?;
             released.push(Released { key, version, leaf, text });
         }
         Ok(released)
     }
-}
-
-/// Where the text of a record's version is sealed.
-#[must_use]
-pub fn content_place(key: RecordKey, version: i64) -> Place {
-    Place { patient: key.patient, table: "content", column: "sealed", row: *key.record.as_bytes(), version }
-}
-
-/// Where the facts or search values of a record are sealed.
-#[must_use]
-pub fn label_place(key: RecordKey, column: &'static str, version: i64) -> Place {
-    Place { patient: key.patient, table: "record", column, row: *key.record.as_bytes(), version }
 }
 
 /// Permit, receipt and rows do not belong together.

@@ -1,11 +1,12 @@
 //! Reading one record: gather, decide, record, open.
 
 use super::ask::{about, denied, unasked};
-use super::open::{Released, label_place};
+use super::open::Released;
 use super::{Door, Withheld};
 use crate::id::DeedId;
 use crate::ledger::personal::{Records, Touched};
 use crate::model::{Bearer, Interaction, RecordFacts, RecordKey};
+use crate::vault::Place;
 
 impl Door {
     /// Releases the current version of one record to `bearer`.
@@ -31,7 +32,7 @@ impl Door {
         let Some(row) = gathered.records.pop() else {
             return Err(self.refuse(unasked(deed, "absent", bearer), about, Some(&keys)).await);
         };
-        let place = label_place(key, "facts", row.version);
+        let place = Place::facts(key, row.version);
         let opened = self.reader.open(&keys, &place, &row.facts).map_err(Withheld::unavailable)?;
         let facts =
             RecordFacts::from_bytes(key, row.version, &opened).filter(|facts| facts.resource_type == resource_type);

@@ -1,14 +1,14 @@
 //! Searching one type within one patient: decide on every record, then match, record exactly what matched, open.
 
 use super::ask::{about, denied, unasked};
-use super::open::{Released, label_place};
+use super::open::Released;
 use super::{Door, Withheld};
 use crate::fhir::{Query, SearchValues};
 use crate::id::{DeedId, PatientId, RecordId};
 use crate::ledger::personal::{Records, Touched};
 use crate::model::{Bearer, Interaction, RecordFacts, RecordKey, Sealed};
 use crate::store::rows::RecordRow;
-use crate::vault::PatientKeys;
+use crate::vault::{PatientKeys, Place};
 
 /// The most records one search releases.
 const MOST: usize = 1000;
@@ -101,7 +101,7 @@ impl Door {
         let mut facts = Vec::with_capacity(rows.len());
         for row in rows {
             let key = RecordKey { patient, record: row.record };
-            let place = label_place(key, "facts", row.version);
+            let place = Place::facts(key, row.version);
             let opened = self.reader.open(keys, &place, &row.facts).map_err(Withheld::unavailable)?;
             let read = RecordFacts::from_bytes(key, row.version, &opened);
             // The tag is truncated: another type may collide with it and is left out.
@@ -121,7 +121,7 @@ impl Door {
         let admitted: std::collections::BTreeSet<RecordId> = permit.records().iter().map(|(k, _)| k.record).collect();
         for row in rows.iter().filter(|row| admitted.contains(&row.record)) {
             let key = RecordKey { patient: permit.patient(), record: row.record };
-            let place = label_place(key, "found", row.version);
+            let place = Place::found(key, row.version);
             let opened = self.reader.open(keys, &place, &row.body).map_err(Withheld::unavailable)?;
             let values = SearchValues::from_bytes(&opened).map_err(Withheld::unavailable)?;
             if query.matches(&values) {

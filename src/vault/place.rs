@@ -4,7 +4,8 @@ use super::VaultError;
 use super::bind::{Binding, LONGEST_NAME};
 use super::patient_key::Use;
 use super::wrap::SUITE;
-use crate::id::PatientId;
+use crate::id::{ConsentId, DeedId, PatientId};
+use crate::model::RecordKey;
 
 /// The place of one ciphertext. Always built from the request and the code that runs, never from the row that is
 /// being opened: a place read back from a row would authenticate whatever an attacker wrote there (security K4).
@@ -53,6 +54,37 @@ impl Class {
 }
 
 impl Place {
+    /// The text of a record's version.
+    #[must_use]
+    pub const fn content(key: RecordKey, version: i64) -> Self {
+        Self { patient: key.patient, table: "content", column: "sealed", row: *key.record.as_bytes(), version }
+    }
+
+    /// The facts of a record's current version.
+    #[must_use]
+    pub const fn facts(key: RecordKey, version: i64) -> Self {
+        Self { patient: key.patient, table: "record", column: "facts", row: *key.record.as_bytes(), version }
+    }
+
+    /// The search values of a record's current version.
+    #[must_use]
+    pub const fn found(key: RecordKey, version: i64) -> Self {
+        Self { patient: key.patient, table: "record", column: "found", row: *key.record.as_bytes(), version }
+    }
+
+    /// The evidence of a consent revision.
+    #[must_use]
+    pub const fn evidence(patient: PatientId, consent: ConsentId, revision: i64) -> Self {
+        let row = *consent.as_bytes();
+        Self { patient, table: "consent_revision", column: "evidence", row, version: revision }
+    }
+
+    /// The personal part of a deed: its salt (32 bytes), then its canonical bytes.
+    #[must_use]
+    pub const fn personal(patient: PatientId, deed: DeedId) -> Self {
+        Self { patient, table: "log_leaf", column: "personal", row: *deed.as_bytes(), version: 0 }
+    }
+
     /// The class of the column. A column nobody listed is content, the class that the fewest may open.
     pub(super) fn class(&self) -> Class {
         match self.column {
