@@ -1,1 +1,54 @@
-//! Charter to be written.
+//! FHIR R4 (4.0.1) wire forms, over the lossless JSON tree.
+//!
+//! Lives here: the definitions reduced from HL7's, strict validation, byte-exact editing, Bundles, whose a
+//! resource is, what a decision may know of it, search values and queries, OperationOutcome.
+//! May touch: `model` and the ground.
+//! Must never: decide, fetch, keep state, re-serialise a stored resource, or quote content in a message.
+
+mod authored;
+pub mod bundle;
+pub mod capability;
+mod decimal;
+mod edit;
+mod evaluate;
+mod extract;
+mod facts;
+mod fold;
+mod issue;
+mod labels;
+mod links;
+mod matching;
+mod moment;
+mod narrative;
+pub mod outcome;
+mod parameters;
+mod path;
+mod primitive;
+mod query;
+mod resource;
+mod schema;
+pub mod searchset;
+mod stamp;
+mod subject;
+mod validate;
+mod values;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use bundle::Bundle;
+pub use edit::{BadEdit, Edit, Splice};
+pub use extract::extract;
+pub use facts::{ContentFacts, FactsError};
+pub use issue::{Code, Issue, Severity};
+pub use labels::LabelError;
+pub use links::{BadLink, Links};
+pub use parameters::load;
+pub use query::{BadQuery, Query, SortKey};
+pub use resource::Resource;
+pub use schema::resource_types;
+pub use stamp::Envelope;
+pub use subject::{Subject, SubjectError, is_in_patient_compartment, subject, subject_resolved};
+pub use validate::{MOST_ISSUES, validate};
+pub use values::{BadValues, SearchValue, SearchValues};
