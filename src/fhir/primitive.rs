@@ -134,7 +134,7 @@ fn is_decimal(text: &str) -> bool {
 fn is_text(text: &str) -> bool {
     let mut ink = false;
     for c in text.chars() {
-        if c.is_control() && !matches!(c, '\t' | '\r' | '\n') {
+        if c < ' ' && !matches!(c, '\t' | '\r' | '\n') {
             return false;
         }
         ink = ink || !c.is_whitespace();
