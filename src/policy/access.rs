@@ -42,7 +42,7 @@ impl Asker<'_> {
         let mut why = None;
         for (place, provision) in self.provisions.iter().enumerate() {
             for scope in scopes_to_try(provision, &record.resource_type) {
-                let request = self.request(engine, record, entities::provision(provision, scope)?)?;
+                let request = self.request(engine, record, entities::provision(&engine.names, provision, scope)?)?;
                 match engine.judge("access", &request, &all)? {
                     None => return Ok(Outcome::Under(place)),
                     reason => why = why.max(reason),
@@ -51,7 +51,7 @@ impl Asker<'_> {
         }
         if why.is_none() {
             // Nothing to rest on: asked all the same, so that the reason is the law's when the law forbids anyway.
-            let request = self.request(engine, record, entities::no_provision()?)?;
+            let request = self.request(engine, record, entities::no_provision(&engine.names, record.key.patient)?)?;
             why = engine.judge("access", &request, &all)?;
         }
         // A provision that allows nothing was allowed: then the policies say what they must not.

@@ -205,8 +205,9 @@ impl Shared {
         w.0.extend([client, organisation, professional].map(u8::from));
         w.text(interaction.word());
         w.count(provisions.len());
-        for Provision { consent, revision, terms } in provisions {
+        for Provision { consent, revision, patient, terms } in provisions {
             w.id(consent.as_bytes());
+            w.id(patient.as_bytes());
             w.number(*revision);
             w.terms(terms);
         }

@@ -28,7 +28,8 @@ fn oracle(world: &World, record: &RecordFacts) -> Option<Option<(ConsentId, i64)
     }
     for p in &world.provisions {
         for scope in &p.terms.scope {
-            if consented(software, &p.terms, scope, world.interaction, record)
+            if p.patient == record.key.patient
+                && consented(software, &p.terms, scope, world.interaction, record)
                 && lawful(software, &p.terms, scope, world.interaction, record)
             {
                 return Some(Some((p.consent, p.revision)));

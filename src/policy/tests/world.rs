@@ -83,6 +83,7 @@ pub(super) fn physician_reads() -> World {
         provisions: vec![Provision {
             consent: ConsentId::from_bytes([7; 16]),
             revision: 3,
+            patient: PatientId::from_bytes([1; 16]),
             terms: Terms {
                 grantee: Grantee::Organisation(organisation(1)),
                 scope: scopes(&["Observation.rs?category=http://x|laboratory"]),
@@ -152,7 +153,7 @@ impl Dice {
         let kind = if self.tenths(2) { "*" } else { self.of(&TYPES) };
         let letters = self.of(&["rs", "r", "cruds", "s", "rs"]);
         ClinicalScope {
-            categories: if self.tenths(3) { self.codings() } else { Vec::new() },
+            categories: if self.tenths(2) { self.codings() } else { Vec::new() },
             ..format!("{kind}.{letters}").parse().unwrap()
         }
     }
@@ -199,7 +200,7 @@ impl Dice {
         Terms {
             grantee,
             scope: self.scopes(4),
-            purpose: self.some(&PURPOSES, 5),
+            purpose: self.some(&PURPOSES, 7),
             confidentiality: self.confidentiality(),
             sensitivity: self.labels(6),
             authored: if self.tenths(6) { Period::ALWAYS } else { Period { from: NOW.plus_secs(-900), to: NOW } },
@@ -211,7 +212,7 @@ impl Dice {
         let named = self.tenths(9);
         let professional =
             named.then(|| (professional(1 + self.small(2)), self.of(&PROFESSIONS).parse().unwrap()));
-        let all = self.tenths(6);
+        let all = self.tenths(8);
         Software {
             client: ClientId::from_bytes([1; 16]),
             organisation: organisation(1 + self.small(2)),
@@ -238,9 +239,10 @@ impl Dice {
             standing,
             interaction: if self.tenths(8) { Interaction::Read } else { self.of(&Interaction::ALL) },
             records: (0..=self.small(4)).map(|n| self.record(n)).collect(),
-            provisions: (0..self.small(5)).map(|n| Provision {
+            provisions: (0..self.small(9)).map(|n| Provision {
                 consent: ConsentId::from_bytes([n; 16]),
                 revision: i64::from(n),
+                patient: PatientId::from_bytes([if self.tenths(9) { 1 } else { 2 }; 16]),
                 terms: self.terms(),
             }).collect(),
             exclusions: if self.tenths(1) {
