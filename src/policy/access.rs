@@ -59,8 +59,7 @@ impl Asker<'_> {
     }
 
     fn request(&self, e: &Engine, record: &RecordFacts, provision: RestrictedExpression) -> Result<Request, Erred> {
-        let context =
-            entities::access_context(self.software, self.interaction, record, self.exclusions, provision)?;
+        let context = entities::access_context(self.software, self.interaction, record, self.exclusions, provision)?;
         request(e, &e.names.software, &e.names.access, context)
     }
 }

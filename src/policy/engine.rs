@@ -64,9 +64,9 @@ impl Engine {
         let matrix = Matrix::load(matrix.1)?;
         let mut rows = HashMap::new();
         for (name, row) in &matrix.rows {
-            let unsound = |_| PolicyError::Matrix(format!("row {name} does not fit the schema"));
-            let row = entities::row(names.row(name), row).map_err(|Erred| ()).map_err(unsound)?;
-            let row = Entities::from_entities([row], Some(&schema)).map_err(|_| ()).map_err(unsound)?;
+            let unsound = || PolicyError::Matrix(format!("row {name} does not fit the schema"));
+            let row = entities::row(names.row(name), row).map_err(|Erred| unsound())?;
+            let row = Entities::from_entities([row], Some(&schema)).map_err(|_| unsound())?;
             rows.insert(name.clone(), row);
         }
         Ok(Self {

@@ -3,9 +3,7 @@
 use super::world::{DEED, Dice, NOW, physician_reads, scopes};
 use crate::chance::SeededChance;
 use crate::id::ConsentId;
-use crate::model::{
-    Actor, Grantee, Interaction, OrganisationKind, Period, Purpose, RecordClass, Sensitivity, Terms,
-};
+use crate::model::{Actor, Grantee, Interaction, OrganisationKind, Period, Purpose, RecordClass, Sensitivity, Terms};
 use crate::policy::{Engine, Prospect, Provision, Reason};
 
 const STATUTORY: [&str; 6] = [
@@ -19,9 +17,8 @@ const STATUTORY: [&str; 6] = [
 
 #[test]
 fn no_consent_takes_an_insurer_beyond_proof_of_reimbursement() {
-    let seed = 56;
-    let n = super::cases("P56", seed, 2_000, 100_000);
-    let (engine, dice) = (Engine::load().unwrap(), Dice(SeededChance::new(seed)));
+    let n = super::cases("P56", 56, 2_000, 100_000);
+    let (engine, dice) = (Engine::load().unwrap(), Dice(SeededChance::new(56)));
     let (mut granted, mut seen) = (0usize, 0usize);
     for _ in 0..n {
         let mut world = dice.world();

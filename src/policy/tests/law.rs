@@ -23,7 +23,11 @@ fn terms(world: &mut World) -> &mut Terms {
 
 const ONE_CHANGE: [(&str, Change, Reason); 29] = [
     ("no records", |w| w.records.clear(), Reason::NoRecord),
-    ("two patients", |w| w.records.push(RecordFacts { key: other_key(), ..w.records[0].clone() }), Reason::SeveralPatients),
+    (
+        "two patients",
+        |w| w.records.push(RecordFacts { key: other_key(), ..w.records[0].clone() }),
+        Reason::SeveralPatients,
+    ),
     ("another patient asks", |w| w.actor = Actor::Patient(PatientId::from_bytes([2; 16])), Reason::OtherPatient),
     ("client suspended", |w| w.standing.client = false, Reason::Inactive),
     ("organisation suspended", |w| w.standing.organisation = false, Reason::Inactive),
@@ -106,8 +110,10 @@ fn occupational_health_needs_a_consent_that_names_it() {
 #[test]
 fn the_matrix_holds_on_its_spot_rows() {
     let engine = Engine::load().unwrap();
-    let (ppa, telemedicine, discharge) = ("http://loinc.org|80788-3", "http://loinc.org|75496-0", "http://loinc.org|83981-1");
-    let (psychology, psychiatry, note) = ("http://loinc.org|83901-9", "http://loinc.org|68599-0", "http://loinc.org|11488-4");
+    let (ppa, telemedicine, discharge) =
+        ("http://loinc.org|80788-3", "http://loinc.org|75496-0", "http://loinc.org|83981-1");
+    let (psychology, psychiatry, note) =
+        ("http://loinc.org|83901-9", "http://loinc.org|68599-0", "http://loinc.org|11488-4");
     let residence = format!("{ANS}|ATTEST-RESID");
     let rows: [(&str, &[&str], &[&str]); 5] = [
         ("10", &[ppa, telemedicine, discharge, psychology, psychiatry, note], &[&residence, "http://x|unknown"]),
@@ -165,6 +171,9 @@ fn a_social_profession_never_treats_wherever_it_works() {
     }
 }
 
+/// Kinds of the grantee's organisations, grantee, scopes, purposes, answer.
+type Proposal<'a> = (&'a [OrganisationKind], &'a Grantee, &'a [&'a str], &'a [Purpose], Result<(), Reason>);
+
 #[test]
 fn a_grant_the_law_would_not_honour_cannot_be_made() {
     use OrganisationKind::{Care, Insurer, OccupationalHealth, Social};
@@ -173,7 +182,7 @@ fn a_grant_the_law_would_not_honour_cannot_be_made() {
     let person = Grantee::Professional(professional(1));
     let (pay, treat, support) = (Purpose::Hpaymt, Purpose::Treat, Purpose::Caremgt);
     let dentist = "40".parse().unwrap();
-    let cases: [(&[OrganisationKind], &Grantee, &[&str], &[Purpose], Result<(), Reason>); 17] = [
+    let cases: [Proposal<'_>; 17] = [
         (&[Care], &organisation_grant, &["*.rs"], &[treat], Ok(())),
         (&[Care], &organisation_grant, &["*.rs"], &[], Err(Reason::Purpose)),
         (&[Care], &organisation_grant, &[], &[treat], Err(Reason::Scope)),

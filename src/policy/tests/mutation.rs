@@ -63,8 +63,7 @@ fn access_case(engine: &Engine, kind: OrganisationKind) -> Case {
         )
         .unwrap();
     let provision = provision(&engine.names, &world.provisions[0], &terms.scope[0]).unwrap();
-    let context =
-        access_context(asker, world.interaction, &world.records[0], &world.exclusions, provision).unwrap();
+    let context = access_context(asker, world.interaction, &world.records[0], &world.exclusions, provision).unwrap();
     Case {
         name: format!("access/{}", kind.word()),
         action: "access",
@@ -110,7 +109,10 @@ fn cases(engine: &Engine) -> Vec<Case> {
         action: "accessOwn",
         principal: engine.names.patient(facts.key.patient),
         resource: engine.names.record.clone(),
-        entities: Entities::from_entities([record(&engine.names, facts).unwrap()], None).unwrap().to_json_value().unwrap(),
+        entities: Entities::from_entities([record(&engine.names, facts).unwrap()], None)
+            .unwrap()
+            .to_json_value()
+            .unwrap(),
         context: own_context(crate::model::Interaction::Read).unwrap().to_json_value().unwrap(),
     };
     let both = super::world::KINDS.into_iter().flat_map(|k| [access_case(engine, k), grant_case(engine, k)]);
@@ -203,7 +205,8 @@ fn a_deleted_attribute_that_a_decision_needs_denies_it() {
     let engine = Engine::load().unwrap();
     // Not consulted in these worlds: the other half of reads/deposits, and who may be a grantee outside occupational
     // health; deleting them changes nothing and errs nothing.
-    let idle = ["deposits", "granteeKind", "class", "documentTypes", "documents", "refused", "typed", "social", "reads"];
+    let idle =
+        ["deposits", "granteeKind", "class", "documentTypes", "documents", "refused", "typed", "social", "reads"];
     for case in cases(&engine).iter().filter(|c| c.action == "access") {
         for (what, entities, context) in worlds(case).into_iter().filter(|(w, ..)| w.contains('-')) {
             if idle.iter().any(|i| what.ends_with(&format!("-{i}"))) {

@@ -8,7 +8,8 @@ use crate::policy::{Engine, Ground, Reason};
 fn bundle(n: u8) -> World {
     let mut world = physician_reads();
     let model = world.records[0].clone();
-    world.records = (1..=n).map(|i| RecordFacts { key: record(i, "").key, version: i64::from(i), ..model.clone() }).collect();
+    world.records =
+        (1..=n).map(|i| RecordFacts { key: record(i, "").key, version: i64::from(i), ..model.clone() }).collect();
     world
 }
 

@@ -35,6 +35,10 @@ const RECORDS: [(&str, &str, RecordClass, &str); 11] = [
     ("AuditEvent", "AuditEvent", RecordClass::Medical, ""),
 ];
 
+/// ETREAT and PATRQT fare as TREAT does: no rule names them.
+const PURPOSES: [Purpose; 7] =
+    [Purpose::Treat, Purpose::Btg, Purpose::Coc, Purpose::Hpaymt, Purpose::Eligver, Purpose::Caremgt, Purpose::Hresch];
+
 type Asker = (&'static str, OrganisationKind, Option<&'static str>, bool);
 
 const ASKERS: [Asker; 11] = [
@@ -95,7 +99,7 @@ fn table() -> String {
     let mut out = LEGEND.to_owned();
     for asker in ASKERS.iter().map(Some).chain([None]) {
         let mut world = world(asker);
-        let purposes = if asker.is_some() { &Purpose::ALL[..] } else { &[Purpose::Patrqt] };
+        let purposes = if asker.is_some() { &PURPOSES[..] } else { &[Purpose::Patrqt] };
         write!(out, "\n{}\n{:27}", asker.map_or("patient, own record", |a| a.0), "").unwrap();
         for purpose in purposes {
             write!(out, "  {:5}", purpose.code().get(..5).unwrap_or(purpose.code())).unwrap();
@@ -105,7 +109,8 @@ fn table() -> String {
                 let record = &mut world.records[0];
                 (record.resource_type, record.class) = (resource_type.to_owned(), class);
                 record.confidentiality = *confidentiality;
-                let document = if document == "residence" { format!("{ANS}|ATTEST-RESID") } else { document.to_owned() };
+                let document =
+                    if document == "residence" { format!("{ANS}|ATTEST-RESID") } else { document.to_owned() };
                 record.document_types = (!document.is_empty()).then(|| document.parse().unwrap()).into_iter().collect();
                 write!(out, "\n{name:24} {} ", confidentiality.code()).unwrap();
                 row(&engine, &mut world, purposes, &mut out);

@@ -35,8 +35,8 @@ fn a_decision_costs() {
     world.records = (0..100).map(|n| RecordFacts { key: record(n, "").key, ..model.clone() }).collect();
     measure("100 like records, memo, first time", &engine, &mut world, Some(&memo), true);
     measure("100 like records, memo, again", &engine, &mut world, Some(&memo), false);
-    for (i, r) in world.records.iter_mut().enumerate() {
-        r.authored = Some(crate::model::Period { from: NOW.plus_secs(-900 + i as i64), to: NOW });
+    for (i, r) in (-900..).zip(world.records.iter_mut()) {
+        r.authored = Some(crate::model::Period { from: NOW.plus_secs(i), to: NOW });
     }
     measure("100 unlike records, no memo", &engine, &mut world, None, false);
     measure("100 unlike records, memo, again", &engine, &mut world, Some(&memo), false);

@@ -14,12 +14,8 @@ pub(super) const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 pub(super) const ANS: &str =
     "https://mos.esante.gouv.fr/NOS/TRE_A05-TypeDocComplementaire/FHIR/TRE-A05-TypeDocComplementaire";
 
-pub(super) const KINDS: [OrganisationKind; 4] = [
-    OrganisationKind::Care,
-    OrganisationKind::Social,
-    OrganisationKind::Insurer,
-    OrganisationKind::OccupationalHealth,
-];
+pub(super) const KINDS: [OrganisationKind; 4] =
+    [OrganisationKind::Care, OrganisationKind::Social, OrganisationKind::Insurer, OrganisationKind::OccupationalHealth];
 pub(super) const PROFESSIONS: [&str; 6] = ["10", "40", "41", "60", "10", "99"];
 pub(super) const PURPOSES: [Purpose; 6] =
     [Purpose::Treat, Purpose::Treat, Purpose::Hpaymt, Purpose::Eligver, Purpose::Caremgt, Purpose::Btg];
@@ -177,7 +173,8 @@ impl Dice {
 
     fn record(&self, n: u8) -> RecordFacts {
         let loinc = |c: &str| Coding { system: "http://loinc.org".to_owned(), code: c.to_owned() };
-        let types = [loinc("11488-4"), loinc("68599-0"), loinc("99999-9"), format!("{ANS}|ATTEST-RESID").parse().unwrap()];
+        let types =
+            [loinc("11488-4"), loinc("68599-0"), loinc("99999-9"), format!("{ANS}|ATTEST-RESID").parse().unwrap()];
         RecordFacts {
             class: self.of(&[RecordClass::Medical, RecordClass::Reimbursement]),
             confidentiality: self.confidentiality(),
@@ -208,11 +205,19 @@ impl Dice {
         }
     }
 
+    fn provision(&self, n: u8) -> Provision {
+        Provision {
+            consent: ConsentId::from_bytes([n; 16]),
+            revision: i64::from(n),
+            patient: PatientId::from_bytes([if self.tenths(9) { 1 } else { 2 }; 16]),
+            terms: self.terms(),
+        }
+    }
+
     pub(super) fn software(&self, kind: OrganisationKind) -> Software {
         let named = self.tenths(9);
-        let professional =
-            named.then(|| (professional(1 + self.small(2)), self.of(&PROFESSIONS).parse().unwrap()));
-        let all = self.tenths(8);
+        let professional = named.then(|| (professional(1 + self.small(2)), self.of(&PROFESSIONS).parse().unwrap()));
+        let all = self.tenths(9);
         Software {
             client: ClientId::from_bytes([1; 16]),
             organisation: organisation(1 + self.small(2)),
@@ -234,17 +239,25 @@ impl Dice {
         if self.tenths(1) {
             standing.organisation = false;
         }
+        let records: Vec<RecordFacts> = (0..=self.small(4)).map(|n| self.record(n)).collect();
+        let mut provisions: Vec<Provision> = (0..self.small(6)).map(|n| self.provision(n)).collect();
+        if let Actor::Software(software) = &actor {
+            // Half of the consents are meant for this very question, or a yes would be rare.
+            for provision in provisions.iter_mut().filter(|_| self.tenths(5)) {
+                provision.terms.grantee = self.of(&software.grantees());
+                provision.terms.purpose.push(software.purpose);
+                provision.terms.confidentiality =
+                    self.of(&[Confidentiality::N, Confidentiality::V, Confidentiality::V]);
+                let fitting = format!("{}.cruds", self.of(&records).resource_type);
+                provision.terms.scope.push(fitting.parse().unwrap());
+            }
+        }
         World {
             actor,
             standing,
             interaction: if self.tenths(8) { Interaction::Read } else { self.of(&Interaction::ALL) },
-            records: (0..=self.small(4)).map(|n| self.record(n)).collect(),
-            provisions: (0..self.small(9)).map(|n| Provision {
-                consent: ConsentId::from_bytes([n; 16]),
-                revision: i64::from(n),
-                patient: PatientId::from_bytes([if self.tenths(9) { 1 } else { 2 }; 16]),
-                terms: self.terms(),
-            }).collect(),
+            records,
+            provisions,
             exclusions: if self.tenths(1) {
                 vec![Exclusion { consent: ConsentId::from_bytes([8; 16]), revision: 1, professional: professional(1) }]
             } else {
