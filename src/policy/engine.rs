@@ -186,15 +186,22 @@ impl Engine {
         q.records.iter().map(&mut outcome).collect()
     }
 
-    /// `None` when both what the patient allows and what the law allows say yes; otherwise the reason.
-    pub(super) fn judge(&self, action: &str, request: &Request, all: &Entities) -> Result<Option<Reason>, Erred> {
+    /// Whether both what the patient allows and what the law allows say yes.
+    pub(super) fn allows(&self, request: &Request, all: &Entities) -> Result<bool, Erred> {
         // Both are asked, always: an error in either is an error, even beside a no.
         let (consent, law) = (self.consent.allows(request, all)?, self.law.allows(request, all)?);
-        if consent && law {
-            return Ok(None);
-        }
+        Ok(consent && law)
+    }
+
+    /// The reason why they do not; an error when there is none, for then something is amiss.
+    pub(super) fn why(&self, action: &str, request: &Request, all: &Entities) -> Result<Reason, Erred> {
         let reasons = [self.consent.why(action, request, all)?, self.law.why(action, request, all)?];
-        reasons.into_iter().flatten().min().map(Some).ok_or(Erred)
+        reasons.into_iter().flatten().min().ok_or(Erred)
+    }
+
+    /// `None` for yes, otherwise the reason.
+    pub(super) fn judge(&self, action: &str, request: &Request, all: &Entities) -> Result<Option<Reason>, Erred> {
+        if self.allows(request, all)? { Ok(None) } else { self.why(action, request, all).map(Some) }
     }
 }
 
