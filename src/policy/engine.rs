@@ -132,7 +132,9 @@ impl Engine {
         let in_force: Vec<&Provision> = q.provisions.iter().filter(|p| p.terms.in_force(q.now)).collect();
         let outcomes = match q.actor {
             Actor::Patient(who) => {
-                q.records.iter().map(|r| access::own(self, *who, q.interaction, r)).collect::<Vec<_>>()
+                let shared = Shared::of_patient(&self.digest, *who, q.interaction);
+                let own = |r| Memo::or_else(memo, &shared, r, || access::own(self, *who, q.interaction, r));
+                q.records.iter().map(own).collect()
             }
             Actor::Software(software) => self.software_outcomes(software, q, &in_force, memo),
         };
@@ -170,18 +172,10 @@ impl Engine {
         let shared = Shared::of_software(&self.digest, software, standing, interaction, (provisions, exclusions));
         let mut entities: Option<Result<Entities, Erred>> = None;
         let mut outcome = |record: &RecordFacts| {
-            let key = shared.key(record);
-            if let Some(outcome) = memo.and_then(|m| m.recall(&key)) {
-                return outcome;
-            }
-            let outcome = match entities.get_or_insert_with(|| asker.entities(self)) {
+            Memo::or_else(memo, &shared, record, || match entities.get_or_insert_with(|| asker.entities(self)) {
                 Ok(entities) => asker.outcome(self, entities, record),
                 Err(Erred) => Outcome::No(Reason::PolicyError),
-            };
-            if let Some(memo) = memo {
-                memo.keep(key, outcome);
-            }
-            outcome
+            })
         };
         q.records.iter().map(&mut outcome).collect()
     }
