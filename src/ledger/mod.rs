@@ -19,6 +19,7 @@ pub mod personal;
 pub mod proof;
 pub mod tiles;
 pub mod verify;
+pub mod vkey;
 pub mod words;
 
 #[cfg(test)]
