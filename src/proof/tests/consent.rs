@@ -37,7 +37,7 @@ fn a_consent_token_agrees_with_its_own_statement_and_signer_only() {
     assert!(!good.agrees_with(&Statement::parse(&other).unwrap(), &other, device(), "device"));
     let changed = String::from_utf8(bytes.clone()).unwrap().replace("DocumentReference.rs", "DocumentReference.r");
     assert!(!good.agrees_with(&Statement::parse(changed.as_bytes()).unwrap(), &bytes, device(), "device"));
-    let changes: [fn(&mut ConsentToken); 13] = [
+    let spoilt: [fn(&mut ConsentToken); 13] = [
         |t| t.audience.push('x'),
         |t| t.statement = StatementId::from_bytes([2; 16]),
         |t| t.patient = PatientId::from_bytes([2; 16]),
@@ -52,7 +52,7 @@ fn a_consent_token_agrees_with_its_own_statement_and_signer_only() {
         |t| t.purpose.push(Purpose::Hresch),
         |t| t.op = "narrow",
     ];
-    for (i, change) in changes.into_iter().enumerate() {
+    for (i, change) in spoilt.into_iter().enumerate() {
         let mut token = good.clone();
         change(&mut token);
         assert!(!agrees(&token), "change {i}");
