@@ -72,7 +72,9 @@ async fn the_services_keys_stay_the_same_and_differ_from_each_other() {
         assert_eq!(ring.indexer().tag("ins", &[b"1"]), again.indexer().tag("ins", &[b"1"]));
         assert_eq!(ring.row_mac().mac(&[b"1"]), again.row_mac().mac(&[b"1"]));
         assert_ne!(ring.indexer().tag("garant row", &[b"1"]), ring.row_mac().mac(&[b"1"]));
-        assert_eq!(ring.token_signer().kid(), again.token_signer().kid());
+        assert_eq!(ring.access_signer().kid(), again.access_signer().kid());
+        assert_eq!(ring.consent_signer().kid(), again.consent_signer().kid());
+        assert_ne!(ring.access_signer().kid(), ring.consent_signer().kid());
         assert_eq!(ring.log_signer().public(), again.log_signer().public());
         assert_ne!(ring.log_signer().public(), ring.registry_verifier().public());
         assert_eq!(ring.epochs(), again.epochs());

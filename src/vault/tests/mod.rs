@@ -76,7 +76,7 @@ fn setup_of(db: Db, clock: &TestClock, cached_patients: usize) -> Setup {
 }
 
 async fn open_file(path: &Path) -> Db {
-    Db::open(&settings(Location::File(path.to_owned())), &migrations()).await.unwrap()
+    Db::open(&settings(Location::File(path.to_owned())), MIGRATIONS).await.unwrap()
 }
 
 impl House {
@@ -91,7 +91,7 @@ impl House {
         let prefix = std::env::var_os("GARANT_TEST_POSTGRES")?.into_string().unwrap();
         let name = format!("garant_vault_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::SeqCst));
         admin(&prefix, format!("CREATE DATABASE {name}")).await;
-        let db = Db::open(&settings(Location::Url(format!("{prefix}{name}"))), &migrations()).await.unwrap();
+        let db = Db::open(&settings(Location::Url(format!("{prefix}{name}"))), MIGRATIONS).await.unwrap();
         Some(Self::build(db, cached_patients, None, Some((prefix, name))).await)
     }
 
