@@ -195,15 +195,7 @@ impl House {
         let register = Arc::new(Register::new(keyring.registry_verifier()));
         let checker = Arc::new(checker(&keyring, &config)?);
         let door = door(&store, &ledger, &keyring, &engine, (&checker, &register), (&clock, &chance));
-        let publisher = Arc::new(Publisher {
-            store: store.clone(),
-            clock: Arc::clone(&clock),
-            signer: keyring.log_signer(),
-            verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, keyring.log_signer().public())
-                .map_err(|_| Cannot::Key)?,
-            mac: keyring.row_mac(),
-            anchor: folder.join("anchor"),
-        });
+        let publisher = Arc::new(publisher(&config, &folder, &keyring, &store, &clock)?);
         let house = Self {
             enrolments: Arc::new(Enrolments {
                 store: store.clone(),
@@ -316,6 +308,24 @@ fn root(means: &Means, create: bool) -> Result<Arc<dyn Root>, Cannot> {
             pin: Secret::new(means.passphrase.expose().clone()),
             create,
         })?),
+    })
+}
+
+fn publisher(
+    config: &Config,
+    folder: &Path,
+    keyring: &Keyring,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> Result<Publisher, Cannot> {
+    let signer = keyring.log_signer();
+    Ok(Publisher {
+        store: store.clone(),
+        clock: Arc::clone(clock),
+        verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, signer.public()).map_err(|_| Cannot::Key)?,
+        signer,
+        mac: keyring.row_mac(),
+        anchor: folder.join("anchor"),
     })
 }
 

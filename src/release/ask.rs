@@ -3,7 +3,7 @@
 use super::{Door, Withheld};
 use crate::clock::Timestamp;
 use crate::consent::Unproved;
-use crate::directory::{NotEnrolled, Profile};
+use crate::directory::NotEnrolled;
 use crate::id::{DeedId, PatientId};
 use crate::ledger::personal::Records;
 use crate::ledger::{Personal, Refusal};
@@ -151,7 +151,6 @@ impl Door {
         }
         // The register may have narrowed the client's scopes since the token was made.
         let scopes = bearer.scopes.iter().filter(|s| enrolled.scopes.iter().any(|e| s.within(e))).cloned().collect();
-        let _rules_are_for_tokens: Profile = enrolled.profile;
         let actor = Software {
             client: *client,
             organisation: *organisation,
