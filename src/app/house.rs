@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use crate::asking::Asking;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, RootConfig};
@@ -194,7 +195,14 @@ impl House {
         let (ledger, sequencer) = Ledger::new(needs);
         let register = Arc::new(Register::new(keyring.registry_verifier()));
         let checker = Arc::new(checker(&keyring, &config)?);
-        let door = door(&store, &ledger, &keyring, &engine, (&checker, &register), (&clock, &chance));
+        let asking = Asking {
+            indexer: keyring.indexer(),
+            unwrapper: keyring.unwrapper(),
+            checker: Arc::clone(&checker),
+            register: Arc::clone(&register),
+            ledger: ledger.clone(),
+        };
+        let door = door(&store, &ledger, &keyring, &engine, &asking, (&clock, &chance));
         let publisher = Arc::new(Publisher {
             store: store.clone(),
             clock: Arc::clone(&clock),
@@ -337,19 +345,17 @@ fn door(
     ledger: &Ledger,
     keyring: &Keyring,
     engine: &Arc<Engine>,
-    (checker, register): (&Arc<Checker>, &Arc<Register>),
+    asking: &Asking,
     (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Chance>),
 ) -> Door {
     Door {
         store: store.clone(),
         engine: Arc::clone(engine),
         ledger: ledger.clone(),
-        unwrapper: keyring.unwrapper(),
         opener: keyring.opener(),
         reader: keyring.reader(),
         indexer: keyring.indexer(),
-        checker: Arc::clone(checker),
-        register: Arc::clone(register),
+        asking: asking.clone(),
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
     }
