@@ -16,6 +16,7 @@ use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
 use crate::identity::{Authenticator, Issuer, Patients};
+use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Act, Ledger, NOBODY, Needs, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -89,6 +90,8 @@ pub struct House {
     pub engine: Arc<Engine>,
     /// The one door out.
     pub door: Arc<Door>,
+    /// The one door in.
+    pub intake: Arc<Intake>,
     /// Believes consents.
     pub checker: Arc<Checker>,
     /// Believes enrolments.
@@ -212,6 +215,18 @@ impl House {
             mac: keyring.row_mac(),
             anchor: folder.join("anchor"),
         });
+        let patients = Arc::new(Patients {
+            store: store.clone(),
+            ledger: ledger.clone(),
+            enroller: keyring.enroller(),
+            unwrapper: keyring.unwrapper(),
+            shredder: keyring.shredder(),
+            indexer: keyring.indexer(),
+            mac: keyring.row_mac(),
+            registry: keyring.registry_signer(),
+            clock: Arc::clone(&clock),
+            chance: Arc::clone(&chance),
+        });
         let house = Self {
             enrolments: Arc::new(Enrolments {
                 store: store.clone(),
@@ -221,18 +236,19 @@ impl House {
                 clock: Arc::clone(&clock),
                 chance: Arc::clone(&chance),
             }),
-            patients: Arc::new(Patients {
+            intake: Arc::new(Intake {
                 store: store.clone(),
+                engine: Arc::clone(&engine),
                 ledger: ledger.clone(),
-                enroller: keyring.enroller(),
-                unwrapper: keyring.unwrapper(),
-                shredder: keyring.shredder(),
+                sealer: keyring.sealer(),
                 indexer: keyring.indexer(),
-                mac: keyring.row_mac(),
-                registry: keyring.registry_signer(),
+                patients: Arc::clone(&patients),
+                asking,
+                base_url: config.base_url.clone(),
                 clock: Arc::clone(&clock),
                 chance: Arc::clone(&chance),
             }),
+            patients,
             issuer: Arc::new(issuer(&config, &keyring, &store, &register, (&clock, &chance))),
             authenticator: Arc::new(authenticator(&config, &keyring, &store, &clock)?),
             sound: Arc::new(AtomicBool::new(true)),

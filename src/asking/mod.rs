@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::consent::{Checker, Unproved};
-use crate::directory::{NotEnrolled, Profile, Register};
+use crate::directory::{NotEnrolled, Register};
 use crate::id::{DeedId, PatientId};
 use crate::ledger::personal::Records;
 use crate::ledger::{Ledger, Personal, Refusal, Unrecorded};
@@ -203,7 +203,6 @@ impl Asking {
         }
         // The register may have narrowed the client's scopes since the token was made.
         let scopes = bearer.scopes.iter().filter(|s| enrolled.scopes.iter().any(|e| s.within(e))).cloned().collect();
-        let _rules_are_for_tokens: Profile = enrolled.profile;
         let actor = Software {
             client: *client,
             organisation: *organisation,
