@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use crate::asking::Asking;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, RootConfig};
@@ -15,6 +16,7 @@ use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
 use crate::identity::{Authenticator, Issuer, Patients};
+use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Act, Ledger, NOBODY, Needs, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -88,6 +90,8 @@ pub struct House {
     pub engine: Arc<Engine>,
     /// The one door out.
     pub door: Arc<Door>,
+    /// The one door in.
+    pub intake: Arc<Intake>,
     /// Believes consents.
     pub checker: Arc<Checker>,
     /// Believes enrolments.
@@ -194,8 +198,27 @@ impl House {
         let (ledger, sequencer) = Ledger::new(needs);
         let register = Arc::new(Register::new(keyring.registry_verifier()));
         let checker = Arc::new(checker(&keyring, &config)?);
-        let door = door(&store, &ledger, &keyring, &engine, (&checker, &register), (&clock, &chance));
+        let asking = Asking {
+            indexer: keyring.indexer(),
+            unwrapper: keyring.unwrapper(),
+            checker: Arc::clone(&checker),
+            register: Arc::clone(&register),
+            ledger: ledger.clone(),
+        };
+        let door = door(&store, &ledger, &keyring, &engine, &asking, (&clock, &chance));
         let publisher = Arc::new(publisher(&config, &folder, &keyring, &store, &clock)?);
+        let patients = Arc::new(Patients {
+            store: store.clone(),
+            ledger: ledger.clone(),
+            enroller: keyring.enroller(),
+            unwrapper: keyring.unwrapper(),
+            shredder: keyring.shredder(),
+            indexer: keyring.indexer(),
+            mac: keyring.row_mac(),
+            registry: keyring.registry_signer(),
+            clock: Arc::clone(&clock),
+            chance: Arc::clone(&chance),
+        });
         let house = Self {
             enrolments: Arc::new(Enrolments {
                 store: store.clone(),
@@ -205,18 +228,19 @@ impl House {
                 clock: Arc::clone(&clock),
                 chance: Arc::clone(&chance),
             }),
-            patients: Arc::new(Patients {
+            intake: Arc::new(Intake {
                 store: store.clone(),
+                engine: Arc::clone(&engine),
                 ledger: ledger.clone(),
-                enroller: keyring.enroller(),
-                unwrapper: keyring.unwrapper(),
-                shredder: keyring.shredder(),
+                sealer: keyring.sealer(),
                 indexer: keyring.indexer(),
-                mac: keyring.row_mac(),
-                registry: keyring.registry_signer(),
+                patients: Arc::clone(&patients),
+                asking,
+                base_url: config.base_url.clone(),
                 clock: Arc::clone(&clock),
                 chance: Arc::clone(&chance),
             }),
+            patients,
             issuer: Arc::new(issuer(&config, &keyring, &store, &register, (&clock, &chance))),
             authenticator: Arc::new(authenticator(&config, &keyring, &store, &clock)?),
             sound: Arc::new(AtomicBool::new(true)),
@@ -347,19 +371,17 @@ fn door(
     ledger: &Ledger,
     keyring: &Keyring,
     engine: &Arc<Engine>,
-    (checker, register): (&Arc<Checker>, &Arc<Register>),
+    asking: &Asking,
     (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Chance>),
 ) -> Door {
     Door {
         store: store.clone(),
         engine: Arc::clone(engine),
         ledger: ledger.clone(),
-        unwrapper: keyring.unwrapper(),
         opener: keyring.opener(),
         reader: keyring.reader(),
         indexer: keyring.indexer(),
-        checker: Arc::clone(checker),
-        register: Arc::clone(register),
+        asking: asking.clone(),
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
     }
