@@ -28,6 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub fn router(house: &Arc<House>) -> Router {
     let fhir = fhir_api::router(Arc::new(fhir_api::Api {
         door: Arc::clone(&house.door),
+        intake: Arc::clone(&house.intake),
         authenticator: Arc::clone(&house.authenticator),
         patients: Arc::clone(&house.patients),
         base_url: house.config.base_url.clone(),

@@ -19,8 +19,8 @@ pub(super) async fn metadata(State(api): State<Arc<Api>>) -> Response<Body> {
         date: &api.since.to_rfc3339(),
         software: ("Garant", env!("CARGO_PKG_VERSION")),
         types: &types,
-        interactions: &["read", "search-type"],
-        system_interactions: &["transaction"],
+        interactions: &["read", "search-type", "create"],
+        system_interactions: &["transaction", "batch"],
     });
     fhir(StatusCode::OK, body)
 }

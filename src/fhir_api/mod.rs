@@ -5,6 +5,7 @@
 //! Must never: name `store`, `vault` or `policy`; show anything but what was `Released`.
 
 mod capability;
+mod deposit;
 mod read;
 mod search;
 
@@ -13,11 +14,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::clock::Timestamp;
 use crate::fhir::{Code, outcome};
 use crate::http::{bearer, fhir, unauthorized};
+use crate::intake::Intake;
 use crate::identity::{Authenticator, Patients};
 use crate::model::{Bearer, Interaction};
 use crate::release::Door;
@@ -26,6 +28,8 @@ use crate::release::Door;
 pub struct Api {
     /// The one door out.
     pub door: Arc<Door>,
+    /// The way in.
+    pub intake: Arc<Intake>,
     /// Who asks.
     pub authenticator: Arc<Authenticator>,
     /// Finds patients by identifier.
@@ -40,7 +44,8 @@ pub struct Api {
 pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/metadata", get(capability::metadata))
-        .route("/{resource_type}", get(search::search))
+        .route("/", post(deposit::bundle))
+        .route("/{resource_type}", get(search::search).post(deposit::create))
         .route("/{resource_type}/{id}", get(read::read))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
