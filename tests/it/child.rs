@@ -13,7 +13,7 @@ use garant::secret::Secret;
 use crate::cast;
 use crate::house::PASSPHRASE;
 
-/// Obeys `revoke PATIENT CONSENT` and `admit PATIENT TEXT`, and serves HTTP meanwhile.
+/// Obeys `revoke PATIENT CONSENT`, `admit PATIENT TEXT` and `end`, and serves HTTP meanwhile.
 #[test]
 #[ignore = "run by other tests, as a process of its own"]
 fn a_house_that_obeys() {
@@ -45,7 +45,7 @@ fn a_house_that_obeys() {
                 drop(tell.send(line));
             }
         });
-        while let Some(line) = told.recv().await {
+        while let Some(line) = told.recv().await.filter(|line| line != "end") {
             println!("» {}", obey(&house, &line).await);
         }
     });

@@ -111,7 +111,7 @@ impl Process {
 
     pub fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
-        drop(rustix::process::kill_process(id, signal));
+        rustix::process::kill_process(id, signal).ok();
     }
 
     /// Waits for its end; whether it ended well, `None` when it goes on.
