@@ -4,6 +4,7 @@
 //! May touch: every room, through `app`.
 //! Must never: contain a deed; print a secret.
 
+mod demo;
 mod init;
 mod log;
 mod open;
@@ -32,6 +33,10 @@ enum Command {
     Init(init::Args),
     /// Serve the APIs over HTTP
     Serve(serve::Args),
+    /// Serve a demonstration with five fictitious patients (development mode)
+    Demo(demo::Args),
+    /// Print a short-lived token for someone of the demonstration (development mode)
+    Token(demo::TokenArgs),
     /// Export, check and verify the tamper-evident log
     #[command(subcommand)]
     Log(log::Command),
@@ -64,6 +69,8 @@ async fn run(command: Command) -> Result<ExitCode, Trouble> {
     match command {
         Command::Init(args) => init::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Token(args) => demo::token(args).await,
         Command::Log(command) => log::run(command).await,
     }
 }
