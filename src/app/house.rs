@@ -285,7 +285,7 @@ fn settings(folder: &Path, url: Option<&String>, file: &str, holds: Holds, (crea
 
 async fn keystore(means: &Means, deployment: &Deployment, create: bool) -> Result<Setup, Cannot> {
     let settings = settings(&means.folder, means.config.keystore.as_ref(), "keys.sqlite", Holds::Keys, (create, 2));
-    let db = Db::open(&settings, &vault::migrations()).await?;
+    let db = Db::open(&settings, vault::MIGRATIONS).await?;
     Ok(Setup {
         db,
         root: root(means, create)?,

@@ -6,7 +6,7 @@ use ring::digest::{Context, SHA256};
 
 use super::kept::Kept;
 use super::row::{self, ConsentSeal};
-use crate::id::{ConsentId, PatientId};
+use crate::id::{ConsentId, DeviceId, PatientId};
 use crate::model::{Device, DeviceKind, Op, Sealed, Statement};
 use crate::proof::statement::{EnrolledKey, Evidence, Kind};
 use crate::proof::{Memo, PublicKey, Site, Window, base64url, consent_token, statement};
@@ -78,15 +78,15 @@ impl Checker {
         if said.audience != self.audience {
             return Err(Unproved("another audience"));
         }
-        self.signed(kept, said.patient)?;
+        let (device, kind) = self.signed(kept, said.patient)?;
         if matches!(said.op, Op::Grant(_) | Op::Narrow(_)) {
-            self.countersigned(kept, &said)?;
+            self.countersigned(kept, &said, device, kind)?;
         }
         Ok(said)
     }
 
     /// The patient's own signature, by a key that the registry enrolled for this patient.
-    fn signed(&self, kept: &Kept, patient: PatientId) -> Result<(), Unproved> {
+    fn signed(&self, kept: &Kept, patient: PatientId) -> Result<(DeviceId, &'static str), Unproved> {
         self.registry
             .verify(&kept.enrolment, &kept.enrolment_signature)
             .map_err(|_| Unproved("enrolment signature"))?;
@@ -95,11 +95,12 @@ impl Checker {
             return Err(Unproved("key of another patient"));
         }
         let evidence = Evidence::parse(&kept.evidence).map_err(|_| Unproved("evidence"))?;
-        verify_by(&device, &kept.statement, &evidence)
+        verify_by(&device, &kept.statement, &evidence)?;
+        Ok((device.id, evidence.kind()))
     }
 
     /// The guarantor's token, saying exactly what the statement says.
-    fn countersigned(&self, kept: &Kept, said: &Statement) -> Result<(), Unproved> {
+    fn countersigned(&self, kept: &Kept, said: &Statement, device: DeviceId, kind: &str) -> Result<(), Unproved> {
         let token = std::str::from_utf8(&kept.token).map_err(|_| Unproved("token"))?;
         let (kid, key) = &self.guarantor;
         // The window is asked again at each use, from the statement; here the token need only be well-formed in
@@ -113,7 +114,7 @@ impl Checker {
             consent_token::Expected { issuer: &self.issuer, audience: &self.audience, window, memo: None::<&Memo> };
         let token = consent_token::verify(token, &expected, |asked| (asked == kid).then_some(*key))
             .map_err(|_| Unproved("token"))?;
-        if token.agrees_with(&kept.statement) { Ok(()) } else { Err(Unproved("token says otherwise")) }
+        if token.agrees_with(said, &kept.statement, device, kind) { Ok(()) } else { Err(Unproved("token says otherwise")) }
     }
 }
 

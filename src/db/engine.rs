@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::migrate::{MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool};
+use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool};
 
-use super::{Arg, Batch, DbError, Holds, Location, Migrations, Settings};
+use super::{Arg, Batch, DbError, Holds, Location, Migration, Settings};
 
 /// The oldest SQLite without the write-ahead-log reset fault (security.md §0: 3.7.0 to 3.51.2 are affected).
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
@@ -131,14 +132,14 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Missing`], [`DbError::Unsafe`] with the setting to change, [`DbError::Migration`].
-    pub async fn open(settings: &Settings, migrations: &Migrations) -> Result<Self, DbError> {
+    pub async fn open(settings: &Settings, migrations: &[Migration]) -> Result<Self, DbError> {
         match &settings.location {
             Location::File(path) => Self::open_sqlite(settings, path, migrations).await,
             Location::Url(url) => Self::open_postgres(settings, url, migrations).await,
         }
     }
 
-    async fn open_sqlite(settings: &Settings, path: &Path, migrations: &Migrations) -> Result<Self, DbError> {
+    async fn open_sqlite(settings: &Settings, path: &Path, migrations: &[Migration]) -> Result<Self, DbError> {
         if !settings.create && !path.exists() {
             return Err(DbError::Missing(path.to_owned()));
         }
@@ -178,7 +179,7 @@ impl Db {
         Ok(Self { reading: Pools::Sqlite(reading), writing: Pools::Sqlite(writing) })
     }
 
-    async fn open_postgres(settings: &Settings, url: &str, migrations: &Migrations) -> Result<Self, DbError> {
+    async fn open_postgres(settings: &Settings, url: &str, migrations: &[Migration]) -> Result<Self, DbError> {
         let options: PgConnectOptions =
             url.parse().map_err(|_| DbError::Unsafe("the PostgreSQL URL cannot be read".to_owned()))?;
         let options = options.application_name("garant").statement_cache_capacity(512).options([
@@ -195,7 +196,7 @@ impl Db {
             .await
             .map_err(classify)?;
         check_postgres(&writing).await?;
-        migrations.postgres.run(&writing).await.map_err(|e| DbError::Migration(Box::new(e)))?;
+        migrator(migrations, |m| m.postgres).run(&writing).await.map_err(|e| DbError::Migration(Box::new(e)))?;
         let reading = PgPoolOptions::new()
             .max_connections(settings.readers.max(1))
             .acquire_timeout(WAIT)
@@ -281,7 +282,12 @@ impl Db {
     pub async fn scrub(&self) -> Result<(), DbError> {
         match &self.writing {
             Pools::Sqlite(pool) => {
-                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(pool).await.map(|_| ()).map_err(classify)
+                let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(pool).await.map_err(classify)?;
+                // The first column tells that a reader was in the way: old bytes are then still there.
+                match row.try_get::<i64, _>(0) {
+                    Ok(0) => Ok(()),
+                    Ok(_) | Err(_) => Err(DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))),
+                }
             }
             Pools::Postgres(_) => Ok(()),
         }
@@ -469,12 +475,20 @@ async fn check_sqlite(pool: &SqlitePool) -> Result<(), DbError> {
     Ok(())
 }
 
-async fn migrate_sqlite(pool: &SqlitePool, path: &Path, migrations: &Migrations) -> Result<(), DbError> {
+fn migrator(migrations: &[Migration], of: fn(&Migration) -> &'static str) -> Migrator {
+    let one = |m: &Migration| {
+        let kind = MigrationType::Simple;
+        sqlx::migrate::Migration::new(m.number, m.name.into(), kind, of(m).into_sql_str(), false)
+    };
+    Migrator::with_migrations(migrations.iter().map(one).collect())
+}
+
+async fn migrate_sqlite(pool: &SqlitePool, path: &Path, migrations: &[Migration]) -> Result<(), DbError> {
     // The SQLite migrator takes no lock of its own: two processes would race (dependencies.md §1).
     let unlocked = |e| DbError::Unavailable(Box::new(sqlx::Error::Io(e)));
     let lock = std::fs::File::create(path.with_extension("lock")).map_err(unlocked)?;
     lock.lock().map_err(unlocked)?;
-    migrations.sqlite.run(pool).await.map_err(|e| DbError::Migration(Box::new(e)))
+    migrator(migrations, |m| m.sqlite).run(pool).await.map_err(|e| DbError::Migration(Box::new(e)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]

@@ -97,13 +97,17 @@ pub struct Settings {
     pub readers: u32,
 }
 
-/// The migrations of one database, one list per engine with the same numbers and names.
-#[derive(Debug)]
-pub struct Migrations {
-    /// For SQLite.
-    pub sqlite: &'static sqlx::migrate::Migrator,
-    /// For PostgreSQL.
-    pub postgres: &'static sqlx::migrate::Migrator,
+/// One step that brings a database up to date, the same on both engines. Never edited once released.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Its number, from 1.
+    pub number: i64,
+    /// Its name.
+    pub name: &'static str,
+    /// Its statements for SQLite.
+    pub sqlite: &'static str,
+    /// Its statements for PostgreSQL.
+    pub postgres: &'static str,
 }
 
 /// Why a statement gave no answer. Whatever the reason, whoever asked must refuse.

@@ -22,6 +22,7 @@ mod publish;
 mod sequencer;
 pub mod tiles;
 pub mod verify;
+pub mod vkey;
 pub mod words;
 
 #[cfg(test)]

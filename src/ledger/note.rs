@@ -2,9 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::signature::{ED25519, UnparsedPublicKey};
 
-use super::merkle::sha256;
+pub use super::vkey::{KeyKind, Verifier};
 use crate::clock::Timestamp;
 
 /// Why a note, a key or a signature is not taken.
@@ -27,119 +26,8 @@ pub enum BadNote {
     Unsigned,
 }
 
-/// What a key signs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum KeyKind {
-    /// The text of the note.
-    Ed25519,
-    /// The text of the note after a line with the time (cosignature/v1).
-    Cosigner,
-}
-
-impl KeyKind {
-    const fn byte(self) -> u8 {
-        match self {
-            Self::Ed25519 => 1,
-            Self::Cosigner => 4,
-        }
-    }
-}
-
-/// A public key and the name it signs under.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Verifier {
-    name: String,
-    kind: KeyKind,
-    key: [u8; 32],
-    id: [u8; 4],
-}
-
-/// A name that can stand in a signature line and in a key.
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
-}
-
-impl Verifier {
-    /// A key with its name.
-    ///
-    /// # Errors
-    /// [`BadNote::Key`] when the name is empty or has a blank, a control character or a plus.
-    pub fn new(name: &str, kind: KeyKind, key: [u8; 32]) -> Result<Self, BadNote> {
-        if !is_name(name) {
-            return Err(BadNote::Key("the name"));
-        }
-        // The id covers the kind byte and the raw key, not its DER form (TL-05).
-        let digest = sha256(&[name.as_bytes(), b"\n", &[kind.byte()], &key].concat());
-        let [a, b, c, d, ..] = digest;
-        Ok(Self { name: name.to_owned(), kind, key, id: [a, b, c, d] })
-    }
-
-    /// Reads `name+id+base64(kind ‖ key)`.
-    ///
-    /// # Errors
-    /// [`BadNote::Key`] when it is spelled otherwise, of another kind, or the id is not the key's.
-    pub fn parse(vkey: &str) -> Result<Self, BadNote> {
-        let mut parts = vkey.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(BadNote::Key("not name+id+key"));
-        };
-        if key.len() != 44 {
-            return Err(BadNote::Key("the key's length"));
-        }
-        let raw = STANDARD.decode(key).map_err(|_| BadNote::Key("not base64"))?;
-        let (kind, key) = raw.split_first().ok_or(BadNote::Key("empty"))?;
-        let kind = match kind {
-            1 => KeyKind::Ed25519,
-            4 => KeyKind::Cosigner,
-            _ => return Err(BadNote::Key("an algorithm not known here")),
-        };
-        let verifier = Self::new(name, kind, key.try_into().map_err(|_| BadNote::Key("the key's length"))?)?;
-        if verifier.to_vkey() == vkey && verifier.id_text() == id {
-            Ok(verifier)
-        } else {
-            Err(BadNote::Key("the id is not the key's"))
-        }
-    }
-
-    fn id_text(&self) -> String {
-        self.id.iter().map(|b| format!("{b:02x}")).collect()
-    }
-
-    /// The text that [`Verifier::parse`] reads.
-    #[must_use]
-    pub fn to_vkey(&self) -> String {
-        let key = [&[self.kind.byte()], &self.key[..]].concat();
-        format!("{}+{}+{}", self.name, self.id_text(), STANDARD.encode(key))
-    }
-
-    /// The name it signs under.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether `signature`, as it stands after the key id, was made over `text`; the time when it bears one.
-    fn check(&self, text: &str, signature: &[u8]) -> Result<Option<u64>, BadNote> {
-        let wrong = || BadNote::Signature(self.name.clone());
-        let key = UnparsedPublicKey::new(&ED25519, self.key);
-        match self.kind {
-            KeyKind::Ed25519 => key.verify(text.as_bytes(), signature).map(|()| None).map_err(|_| wrong()),
-            KeyKind::Cosigner => {
-                let (time, signature) = signature.split_first_chunk::<8>().ok_or_else(wrong)?;
-                let time = u64::from_be_bytes(*time);
-                key.verify(cosigned(text, time).as_bytes(), signature).map_err(|_| wrong())?;
-                Ok(Some(time))
-            }
-        }
-    }
-
-    fn line(&self, signature: &[u8]) -> String {
-        format!("\u{2014} {} {}\n", self.name, STANDARD.encode([&self.id, signature].concat()))
-    }
-}
-
 /// What a cosigner signs (TL-06).
-fn cosigned(text: &str, time: u64) -> String {
+pub(super) fn cosigned(text: &str, time: u64) -> String {
     format!("cosignature/v1\ntime {time}\n{text}")
 }
 
@@ -167,7 +55,7 @@ impl Opened<'_> {
     /// Whether this key signed.
     #[must_use]
     pub fn is_signed_by(&self, verifier: &Verifier) -> bool {
-        self.signed.iter().any(|s| s.name == verifier.name && s.id == verifier.id)
+        self.signed.iter().any(|s| s.name == verifier.name() && s.id == verifier.id())
     }
 }
 
@@ -223,10 +111,10 @@ fn check_line(line: &str, text: &str, known: &[Verifier], now: Timestamp) -> Res
     let (name, value) = line.strip_prefix("\u{2014} ").and_then(|l| l.split_once(' ')).ok_or_else(|| broken.clone())?;
     let raw = STANDARD.decode(value).map_err(|_| broken.clone())?;
     let (id, signature) = raw.split_first_chunk::<4>().ok_or_else(|| broken.clone())?;
-    if !is_name(name) || signature.is_empty() {
+    if !super::vkey::is_name(name) || signature.is_empty() {
         return Err(broken);
     }
-    let Some(verifier) = known.iter().find(|v| v.name == name && v.id == *id) else { return Ok(None) };
+    let Some(verifier) = known.iter().find(|v| v.name() == name && v.id() == *id) else { return Ok(None) };
     let time = verifier.check(text, signature)?;
     if time.is_some_and(|t| is_future(t, now)) {
         return Err(BadNote::Time(name.to_owned()));
@@ -236,7 +124,7 @@ fn check_line(line: &str, text: &str, known: &[Verifier], now: Timestamp) -> Res
 
 /// More than 60 seconds ahead of us (TL-06).
 fn is_future(time: u64, now: Timestamp) -> bool {
-    i64::try_from(time).map_or(true, |t| t > now.plus_secs(60).secs())
+    !i64::try_from(time).is_ok_and(|t| t <= now.plus_secs(60).secs())
 }
 
 /// Checks the one line a witness answered for `text` and gives its time (TL-06, TL-16).
@@ -246,20 +134,19 @@ fn is_future(time: u64, now: Timestamp) -> bool {
 pub fn cosignature(line: &str, text: &str, witness: &Verifier, now: Timestamp) -> Result<u64, BadNote> {
     let line = line.strip_suffix('\n').unwrap_or(line);
     let signed = check_line(line, text, std::slice::from_ref(witness), now)?.ok_or(BadNote::Unsigned)?;
-    signed.time.filter(|t| *t != 0).ok_or_else(|| BadNote::Time(signed.name))
+    signed.time.filter(|t| *t != 0).ok_or(BadNote::Time(signed.name))
 }
+
+/// A key that stays where it is and signs what it is given.
+pub type With<'w, E> = &'w dyn Fn(&[u8]) -> Result<[u8; 64], E>;
 
 /// The signature line of `signer` over `text`; the key stays behind `with`.
 ///
 /// # Errors
 /// What `with` answers, and [`BadNote`] when the signature it gave is not one of `signer`: a note that our own
 /// verifier refuses never leaves (wrong key, or a fault while signing).
-pub fn sign<E: From<BadNote>>(
-    signer: &Verifier,
-    text: &str,
-    with: &dyn Fn(&[u8]) -> Result<[u8; 64], E>,
-) -> Result<String, E> {
-    if signer.kind != KeyKind::Ed25519 {
+pub fn sign<E: From<BadNote>>(signer: &Verifier, text: &str, with: With<'_, E>) -> Result<String, E> {
+    if signer.kind() != KeyKind::Ed25519 {
         return Err(BadNote::Key("a cosigner's key signs with a time").into());
     }
     let signature = with(text.as_bytes())?;
@@ -275,9 +162,9 @@ pub fn cosign<E: From<BadNote>>(
     witness: &Verifier,
     text: &str,
     time: Timestamp,
-    with: &dyn Fn(&[u8]) -> Result<[u8; 64], E>,
+    with: With<'_, E>,
 ) -> Result<String, E> {
-    let seconds = u64::try_from(time.secs()).map_err(|_| BadNote::Time(witness.name.clone()))?;
+    let seconds = u64::try_from(time.secs()).map_err(|_| BadNote::Time(witness.name().to_owned()))?;
     let signature = with(cosigned(text, seconds).as_bytes())?;
     let stamped = [&seconds.to_be_bytes()[..], &signature].concat();
     witness.check(text, &stamped)?;
@@ -290,7 +177,9 @@ pub fn assemble(text: &str, lines: &[String]) -> String {
     let mut note = String::with_capacity(text.len() + 1 + lines.iter().map(String::len).sum::<usize>());
     note.push_str(text);
     note.push('\n');
-    lines.iter().for_each(|line| note.push_str(line));
+    for line in lines {
+        note.push_str(line);
+    }
     note
 }
 
@@ -383,27 +272,6 @@ mod tests {
         // A witness that vouches for no time is no answer to us.
         let line = cosign(&witness.verifier, "text\n", Timestamp(0), &|m| witness.sign(m)).unwrap();
         assert_eq!(cosignature(&line, "text\n", &witness.verifier, NOW), Err(BadNote::Time("w".into())));
-    }
-
-    #[test]
-    fn a_verifier_key_has_one_spelling() {
-        let vkey = witness().to_vkey();
-        assert_eq!(Verifier::parse(&vkey).unwrap(), witness());
-        for bad in [
-            vkey.replace("37f67c1f", "37f67c1e"),
-            vkey.replace("37f67c1f", "37F67C1F"),
-            vkey.replace("w1+", "w 1+"),
-            vkey.replace("w1+", "+"),
-            vkey.replace("+BJx", "+AJx"),
-            vkey.replace("HdTR", "HdT"),
-            vkey.replace('+', "-"),
-            format!("{vkey}="),
-        ] {
-            assert!(Verifier::parse(&bad).is_err(), "{bad}");
-        }
-        for name in ["", "a b", "a+b", "a\nb", "a\u{2003}b"] {
-            assert!(Verifier::new(name, KeyKind::Ed25519, [1; 32]).is_err(), "{name:?}");
-        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use super::merkle::{Frontier, Hash, empty_root, leaf_hash, node_hash};
 
@@ -50,7 +51,7 @@ impl HashSource for [Hash] {
 }
 
 /// Hashes fetched beforehand, for sources that answer later (a database): see [`inclusion_needs`].
-impl HashSource for HashMap<Node, Hash> {
+impl<S: BuildHasher> HashSource for HashMap<Node, Hash, S> {
     fn subtree(&self, node: Node) -> Result<Hash, BadProof> {
         self.get(&node).copied().ok_or(BadProof::Missing(node))
     }
@@ -58,7 +59,7 @@ impl HashSource for HashMap<Node, Hash> {
 
 /// The size of the left subtree: the largest power of two below `width`, which is at least 2.
 const fn left_width(width: u64) -> u64 {
-    1 << (63 - (width - 1).leading_zeros())
+    1 << (width - 1).ilog2()
 }
 
 /// The hash of `width` leaves from `from`, which a proof always starts at a multiple of the subtree it fills.

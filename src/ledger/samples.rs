@@ -1,5 +1,8 @@
 //! What the tests of this room share: dice, keys, and small logs that keep the law.
 
+#![expect(clippy::cast_possible_wrap, reason = "test numbers are small")]
+#![expect(clippy::unnecessary_wraps, reason = "signing may fail in the vault, and the signature says so")]
+
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::checkpoint::Checkpoint;

@@ -1,9 +1,11 @@
 //! What the offline verifier must find (P29, P31), and what it must accept.
 
+#![expect(clippy::cast_precision_loss, reason = "a printed rate")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{Checkpoint, Keys};
+use super::checkpoint::{BadCheckpoint, Checkpoint, Keys};
 use super::entry::Entry;
 use super::export::{BadExport, Export, export};
 use super::law::Rule;
@@ -71,7 +73,7 @@ fn an_exported_log_verifies_and_is_counted() {
 fn every_changed_byte_is_found() {
     let mut dice = Dice::announced("P29 bytes", 62);
     let mut tried = 0;
-    let logs: &[usize] = if full(0, 1) == 1 { &[40, 300] } else { &[40] };
+    let logs: &[usize] = if full(0, 1) == 1 { &[40, 300] } else { &[16] };
     for size in logs {
         let entries = samples::story(&mut dice, *size);
         let folder = exported(&entries);
@@ -125,6 +127,38 @@ fn every_deleted_swapped_repeated_or_cut_leaf_is_found() {
     println!("N = {tried} forged logs, all found");
 }
 
+/// P29: lawful leaves, right tiles, right size; only the signed root stands in the way.
+#[test]
+fn a_lawful_log_with_one_leaf_rewritten_does_not_make_the_signed_root() {
+    let mut dice = Dice::announced("rewritten", 69);
+    let entries = samples::story(&mut dice, 40);
+    let key = log_key();
+    let note = signed_checkpoint(&key, &hashes(&entries));
+    for at in 0..entries.len() {
+        let mut forged = entries.clone();
+        let mut entry = Entry::parse(&entries[at]).unwrap();
+        entry.commitment[dice.below(32)] ^= 1;
+        forged[at] = entry.to_bytes().unwrap();
+        let folder = exported(&forged);
+        assert!(check(folder.path(), &key, None).is_ok());
+        fs::write(folder.path().join("checkpoint"), &note).unwrap();
+        assert!(matches!(check(folder.path(), &key, None), Err(Fault::Root(40))), "at {at}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_origin_is_refused_even_under_the_same_key() {
+    let mut dice = Dice::announced("origin", 70);
+    let entries = samples::story(&mut dice, 5);
+    let (folder, key) = (exported(&entries), log_key());
+    let other = Checkpoint { origin: "log.health.example/other".into(), size: 5, root: root_of(&hashes(&entries)) };
+    let text = other.to_text();
+    let line = super::note::sign(&key.verifier, &text, &|m| key.sign(m)).unwrap();
+    assert!(matches!(check(folder.path(), &key, Some(&other)), Err(Fault::Rewritten(5))));
+    fs::write(folder.path().join("checkpoint"), super::note::assemble(&text, &[line])).unwrap();
+    assert!(matches!(check(folder.path(), &key, None), Err(Fault::Checkpoint(BadCheckpoint::Origin(_)))));
+}
+
 #[test]
 fn the_first_bad_position_is_named() {
     let mut dice = Dice::announced("positions", 64);
@@ -155,8 +189,18 @@ fn the_first_bad_position_is_named() {
     push_entry(&mut longer, &entries[0]).unwrap();
     fs::write(&bundle, &longer).unwrap();
     assert!(matches!(check(path, &key, None), Err(Fault::Bundle { index: 300, .. })));
-    fs::remove_file(&bundle).unwrap();
-    assert!(matches!(check(path, &key, None), Err(Fault::File { .. })));
+    fs::write(&bundle, &longer[..longer.len() - entries[0].len() - 2]).unwrap();
+    assert!(check(path, &key, None).is_ok());
+    for file in files(path) {
+        let good = fs::read(&file).unwrap();
+        fs::write(&file, &good[..good.len() - 1]).unwrap();
+        assert!(check(path, &key, None).is_err(), "{} cut", file.display());
+        fs::write(&file, [&good[..], &[0]].concat()).unwrap();
+        assert!(check(path, &key, None).is_err(), "{} longer", file.display());
+        fs::remove_file(&file).unwrap();
+        assert!(matches!(check(path, &key, None), Err(Fault::File { .. })), "{} gone", file.display());
+        fs::write(&file, &good).unwrap();
+    }
 }
 
 /// P03 through the whole verifier: the operator holds the log key and signs a log that breaks the law.

@@ -110,9 +110,9 @@ impl fmt::Display for Tile {
 pub fn growth(old: u64, new: u64) -> impl Iterator<Item = Tile> {
     let shelves = std::iter::once(Shelf::Entries).chain((0..=Tile::TOP).map(Shelf::Hashes));
     shelves.flat_map(move |shelf| {
-        let (had, has) = (on_shelf(shelf, old), on_shelf(shelf, new));
-        let first = had / u64::from(FULL);
-        let end = if has > had { has.div_ceil(FULL.into()) } else { first };
+        let (before, after) = (on_shelf(shelf, old), on_shelf(shelf, new));
+        let first = before / u64::from(FULL);
+        let end = if after > before { after.div_ceil(FULL.into()) } else { first };
         (first..end).filter_map(move |index| width_at(shelf, index, new).map(|width| Tile { shelf, index, width }))
     })
 }
@@ -141,17 +141,18 @@ pub struct TileHashes<F> {
 impl<F: Fn(&Tile) -> Option<Vec<u8>>> HashSource for TileHashes<F> {
     fn subtree(&self, node: Node) -> Result<Hash, BadProof> {
         let missing = || BadProof::Missing(node);
-        let (level, within) = (node.level / 8, u32::from(node.level % 8));
-        let first = node.index.checked_mul(1 << within).ok_or_else(missing)?;
-        let (shelf, index) = (Shelf::Hashes(level), first / u64::from(FULL));
-        let width = width_at(shelf, index, self.size).ok_or_else(missing)?;
-        let bytes = (self.fetch)(&Tile { shelf, index, width }).ok_or_else(missing)?;
+        let above = u32::from(node.level % 8);
+        let first = node.index.checked_mul(1 << above).ok_or_else(missing)?;
+        let held = Shelf::Hashes(node.level / 8);
+        let index = first / u64::from(FULL);
+        let width = width_at(held, index, self.size).ok_or_else(missing)?;
+        let bytes = (self.fetch)(&Tile { shelf: held, index, width }).ok_or_else(missing)?;
         let (hashes, rest) = bytes.as_chunks::<32>();
         if !rest.is_empty() || hashes.len() != usize::from(width) {
             return Err(missing());
         }
         let from = usize::try_from(first % u64::from(FULL)).map_err(|_| missing())?;
-        hashes.get(from..from + (1 << within)).map(root_of).ok_or_else(missing)
+        hashes.get(from..from + (1 << above)).map(root_of).ok_or_else(missing)
     }
 }
 
@@ -170,6 +171,9 @@ pub fn split_entry(bundle: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bundle.split_first_chunk::<2>()?;
     rest.split_at_checked(u16::from_be_bytes(*length).into())
 }
+
+/// Where tiles and their hashes are handed to.
+pub type Taker<'t, E> = &'t mut dyn FnMut(Tile, &[Hash]) -> Result<(), E>;
 
 /// The tiles under construction: at most 255 hashes per level, whatever the size of the log.
 #[derive(Clone, Debug, Default)]
@@ -192,7 +196,7 @@ impl Rows {
     }
 
     /// Appends a leaf and hands each tile it completes to `full`, the lowest level first.
-    pub fn push<E>(&mut self, leaf: Hash, full: &mut dyn FnMut(Tile, &[Hash]) -> Result<(), E>) -> Result<(), E> {
+    pub fn push<E>(&mut self, leaf: Hash, full: Taker<'_, E>) -> Result<(), E> {
         self.size += 1;
         let mut hash = leaf;
         for level in 0..=Tile::TOP {
@@ -213,13 +217,12 @@ impl Rows {
         Ok(())
     }
 
-    /// Hands the partial tiles to `partial`, the lowest level first.
-    pub fn partial<E>(&self, partial: &mut dyn FnMut(Tile, &[Hash]) -> Result<(), E>) -> Result<(), E> {
-        for (level, row) in (0u8..).zip(&self.rows).filter(|(_, row)| !row.is_empty()) {
-            let shelf = Shelf::Hashes(level);
+    /// Hands the partial tiles to `take`, the lowest level first.
+    pub fn partial<E>(&self, take: Taker<'_, E>) -> Result<(), E> {
+        for (shelf, row) in (0..).map(Shelf::Hashes).zip(&self.rows).filter(|(_, row)| !row.is_empty()) {
             let index = on_shelf(shelf, self.size) / u64::from(FULL);
             if let Some(width) = width_at(shelf, index, self.size) {
-                partial(Tile { shelf, index, width }, row)?;
+                take(Tile { shelf, index, width }, row)?;
             }
         }
         Ok(())
@@ -306,8 +309,8 @@ mod tests {
     fn a_bundle_gives_back_its_entries_and_stops_where_it_breaks_off() {
         let mut bundle = Vec::new();
         push_entry(&mut bundle, b"").unwrap();
-        push_entry(&mut bundle, &[7; 65_535]).unwrap();
-        assert_eq!(push_entry(&mut bundle, &[7; 65_536]), None);
+        push_entry(&mut bundle, &vec![7; 65_535]).unwrap();
+        assert_eq!(push_entry(&mut bundle, &vec![7; 65_536]), None);
         let (first, rest) = split_entry(&bundle).unwrap();
         let (second, rest) = split_entry(rest).unwrap();
         assert_eq!((first.len(), second.len(), rest.len()), (0, 65_535, 0));

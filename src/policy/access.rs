@@ -39,23 +39,26 @@ impl Asker<'_> {
     fn evaluate(&self, engine: &Engine, asker: &Entities, record: &RecordFacts) -> Result<Outcome, Erred> {
         let entity = entities::record(&engine.names, record)?;
         let all = asker.clone().add_entities([entity], Some(&engine.schema)).map_err(|_| Erred)?;
-        let mut why = None;
+        let mut refused = Vec::new();
         for (place, provision) in self.provisions.iter().enumerate() {
             for scope in scopes_to_try(provision, &record.resource_type) {
-                let request = self.request(engine, record, entities::provision(provision, scope)?)?;
-                match engine.judge("access", &request, &all)? {
-                    None => return Ok(Outcome::Under(place)),
-                    reason => why = why.max(reason),
+                let request = self.request(engine, record, entities::provision(&engine.names, provision, scope)?)?;
+                if engine.allows(&request, &all)? {
+                    return Ok(Outcome::Under(place));
                 }
+                refused.push(request);
             }
         }
-        if why.is_none() {
+        if refused.is_empty() {
             // Nothing to rest on: asked all the same, so that the reason is the law's when the law forbids anyway.
-            let request = self.request(engine, record, entities::no_provision()?)?;
-            why = engine.judge("access", &request, &all)?;
+            let nothing = entities::no_provision(&engine.names, record.key.patient)?;
+            refused.push(self.request(engine, record, nothing)?);
         }
-        // A provision that allows nothing was allowed: then the policies say what they must not.
-        why.map(Outcome::No).ok_or(Erred)
+        let mut why = Reason::NoRecord;
+        for request in refused {
+            why = why.max(engine.why("access", &request, &all)?);
+        }
+        Ok(Outcome::No(why))
     }
 
     fn request(&self, e: &Engine, record: &RecordFacts, provision: RestrictedExpression) -> Result<Request, Erred> {

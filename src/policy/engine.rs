@@ -64,9 +64,9 @@ impl Engine {
         let matrix = Matrix::load(matrix.1)?;
         let mut rows = HashMap::new();
         for (name, row) in &matrix.rows {
-            let unsound = |_| PolicyError::Matrix(format!("row {name} does not fit the schema"));
-            let row = entities::row(names.row(name), row).map_err(|Erred| ()).map_err(unsound)?;
-            let row = Entities::from_entities([row], Some(&schema)).map_err(|_| ()).map_err(unsound)?;
+            let unsound = || PolicyError::Matrix(format!("row {name} does not fit the schema"));
+            let row = entities::row(names.row(name), row).map_err(|Erred| unsound())?;
+            let row = Entities::from_entities([row], Some(&schema)).map_err(|_| unsound())?;
             rows.insert(name.clone(), row);
         }
         Ok(Self {
@@ -132,7 +132,9 @@ impl Engine {
         let in_force: Vec<&Provision> = q.provisions.iter().filter(|p| p.terms.in_force(q.now)).collect();
         let outcomes = match q.actor {
             Actor::Patient(who) => {
-                q.records.iter().map(|r| access::own(self, *who, q.interaction, r)).collect::<Vec<_>>()
+                let shared = Shared::of_patient(&self.digest, *who, q.interaction);
+                let own = |r| Memo::or_else(memo, &shared, r, || access::own(self, *who, q.interaction, r));
+                q.records.iter().map(own).collect()
             }
             Actor::Software(software) => self.software_outcomes(software, q, &in_force, memo),
         };
@@ -170,31 +172,30 @@ impl Engine {
         let shared = Shared::of_software(&self.digest, software, standing, interaction, (provisions, exclusions));
         let mut entities: Option<Result<Entities, Erred>> = None;
         let mut outcome = |record: &RecordFacts| {
-            let key = shared.key(record);
-            if let Some(outcome) = memo.and_then(|m| m.recall(&key)) {
-                return outcome;
-            }
-            let outcome = match entities.get_or_insert_with(|| asker.entities(self)) {
+            Memo::or_else(memo, &shared, record, || match entities.get_or_insert_with(|| asker.entities(self)) {
                 Ok(entities) => asker.outcome(self, entities, record),
                 Err(Erred) => Outcome::No(Reason::PolicyError),
-            };
-            if let Some(memo) = memo {
-                memo.keep(key, outcome);
-            }
-            outcome
+            })
         };
         q.records.iter().map(&mut outcome).collect()
     }
 
-    /// `None` when both what the patient allows and what the law allows say yes; otherwise the reason.
-    pub(super) fn judge(&self, action: &str, request: &Request, all: &Entities) -> Result<Option<Reason>, Erred> {
+    /// Whether both what the patient allows and what the law allows say yes.
+    pub(super) fn allows(&self, request: &Request, all: &Entities) -> Result<bool, Erred> {
         // Both are asked, always: an error in either is an error, even beside a no.
         let (consent, law) = (self.consent.allows(request, all)?, self.law.allows(request, all)?);
-        if consent && law {
-            return Ok(None);
-        }
+        Ok(consent && law)
+    }
+
+    /// The reason why they do not; an error when there is none, for then something is amiss.
+    pub(super) fn why(&self, action: &str, request: &Request, all: &Entities) -> Result<Reason, Erred> {
         let reasons = [self.consent.why(action, request, all)?, self.law.why(action, request, all)?];
-        reasons.into_iter().flatten().min().map(Some).ok_or(Erred)
+        reasons.into_iter().flatten().min().ok_or(Erred)
+    }
+
+    /// `None` for yes, otherwise the reason.
+    pub(super) fn judge(&self, action: &str, request: &Request, all: &Entities) -> Result<Option<Reason>, Erred> {
+        if self.allows(request, all)? { Ok(None) } else { self.why(action, request, all).map(Some) }
     }
 }
 

@@ -135,9 +135,10 @@ fn with_descendants(allowed: &[Sensitivity]) -> Expr {
 }
 
 /// One scope of one provision.
-pub(super) fn provision(provision: &Provision, scope: &ClinicalScope) -> Result<Expr, Erred> {
+pub(super) fn provision(names: &Names, provision: &Provision, scope: &ClinicalScope) -> Result<Expr, Erred> {
     let terms = &provision.terms;
     pairs([
+        ("patient", Expr::new_entity_uid(names.patient(provision.patient))),
         ("grantee", text(&terms.grantee.to_string())),
         ("granteeKind", text(grantee_kind(&terms.grantee))),
         ("anyType", Expr::new_bool(scope.resource_type.is_none())),
@@ -155,9 +156,10 @@ pub(super) fn provision(provision: &Provision, scope: &ClinicalScope) -> Result<
 }
 
 /// A provision that reaches nobody and allows nothing: what is asked when there is none, so that the reason is told.
-pub(super) fn no_provision() -> Result<Expr, Erred> {
+pub(super) fn no_provision(names: &Names, patient: PatientId) -> Result<Expr, Erred> {
     let none = || texts(std::iter::empty::<String>());
     pairs([
+        ("patient", Expr::new_entity_uid(names.patient(patient))),
         ("grantee", text("")),
         ("granteeKind", text("")),
         ("anyType", Expr::new_bool(false)),

@@ -15,6 +15,7 @@ use ring::digest::{Context, SHA256};
 
 use super::question::{Exclusion, Provision, Standing};
 use super::reason::Reason;
+use crate::id::PatientId;
 use crate::model::{ClinicalScope, Coding, Grantee, Interaction, Period, RecordFacts, Software, Terms};
 
 /// What the evaluation of one record came to.
@@ -68,6 +69,22 @@ impl Memo {
         if let Some(Ok(mut shard)) = self.shard(&key).map(Mutex::lock) {
             shard.keep(key, outcome);
         }
+    }
+
+    /// What is remembered for `record`, or what `evaluate` now comes to.
+    pub(super) fn or_else(
+        memo: Option<&Self>,
+        shared: &Shared,
+        record: &RecordFacts,
+        evaluate: impl FnOnce() -> Outcome,
+    ) -> Outcome {
+        let Some(memo) = memo else { return evaluate() };
+        let key = shared.key(record);
+        memo.recall(&key).unwrap_or_else(|| {
+            let outcome = evaluate();
+            memo.keep(key, outcome);
+            outcome
+        })
     }
 
     #[cfg(test)]
@@ -200,13 +217,15 @@ impl Shared {
     ) -> Self {
         let mut w = Writer(Vec::with_capacity(1024));
         w.0.extend_from_slice(policy);
+        w.byte(1);
         w.software(asker);
         let Standing { client, organisation, professional } = standing;
         w.0.extend([client, organisation, professional].map(u8::from));
         w.text(interaction.word());
         w.count(provisions.len());
-        for Provision { consent, revision, terms } in provisions {
+        for Provision { consent, revision, patient, terms } in provisions {
             w.id(consent.as_bytes());
+            w.id(patient.as_bytes());
             w.number(*revision);
             w.terms(terms);
         }
@@ -216,6 +235,18 @@ impl Shared {
             w.number(*revision);
             w.id(professional.as_bytes());
         }
+        let mut context = Context::new(&SHA256);
+        context.update(&w.0);
+        Self(context)
+    }
+
+    /// For a patient who asks for their own.
+    pub(super) fn of_patient(policy: &[u8; 32], asker: PatientId, interaction: Interaction) -> Self {
+        let mut w = Writer(Vec::with_capacity(96));
+        w.0.extend_from_slice(policy);
+        w.byte(0);
+        w.id(asker.as_bytes());
+        w.text(interaction.word());
         let mut context = Context::new(&SHA256);
         context.update(&w.0);
         Self(context)

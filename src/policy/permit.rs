@@ -20,8 +20,8 @@ pub enum Ground {
 /// elsewhere:
 ///
 /// ```compile_fail,E0451
-/// fn forge(deed: garant::id::DeedId) -> garant::policy::Permit {
-///     garant::policy::Permit { deed, records: Vec::new() }
+/// fn forge(deed: garant::id::DeedId, spent: garant::policy::Permit) -> garant::policy::Permit {
+///     garant::policy::Permit { deed, ..spent }
 /// }
 /// ```
 ///

@@ -1,7 +1,7 @@
 //! What a decision is asked, and on what facts.
 
 use crate::clock::Timestamp;
-use crate::id::{ConsentId, ProfessionalId};
+use crate::id::{ConsentId, PatientId, ProfessionalId};
 use crate::model::{Actor, Interaction, RecordFacts, Terms};
 
 /// A consent of the patient whose signature the caller has verified over the stored bytes.
@@ -11,6 +11,8 @@ pub struct Provision {
     pub consent: ConsentId,
     /// Which revision of it; the ledger reads it again in its turn.
     pub revision: i64,
+    /// Who signed it, from the signed bytes: it speaks of that patient's records only.
+    pub patient: PatientId,
     /// What it allows.
     pub terms: Terms,
 }

@@ -6,12 +6,11 @@
 
 use std::fmt::Write as _;
 
-use ring::digest::{SHA256, digest};
-
 use super::claims::{object, only, text};
 use super::jws::{self, Rules};
 use super::key::Algorithm;
 use super::refused::ensure;
+use super::webauthn::challenge_of;
 use super::write::Object;
 use super::{Claims, Memo, PublicKey, Refused, Window, base64url};
 use crate::clock::Timestamp;
@@ -95,7 +94,7 @@ impl ConsentToken {
             to: terms.valid.to,
             consent: statement.consent,
             revision: statement.revision,
-            statement_hash: digest(&SHA256, statement_bytes).as_ref().try_into().ok()?,
+            statement_hash: challenge_of(statement_bytes),
             grantee: terms.grantee,
             scope: terms.scope,
             purpose: terms.purpose,
@@ -106,10 +105,24 @@ impl ConsentToken {
         })
     }
 
-    /// Whether it says exactly what the statement with these bytes says.
+    /// Whether it says exactly what `statement`, read from `statement_bytes`, says, and names the key that signed it.
     #[must_use]
-    pub fn agrees_with(&self, statement_bytes: &[u8]) -> bool {
-        Self::of(statement_bytes, &self.issuer, self.device, self.kind).as_ref() == Some(self)
+    pub fn agrees_with(&self, statement: &Statement, statement_bytes: &[u8], device: DeviceId, kind: &str) -> bool {
+        let (Op::Grant(terms) | Op::Narrow(terms)) = &statement.op else { return false };
+        let same_act = self.statement == statement.id
+            && self.consent == statement.consent
+            && self.revision == statement.revision
+            && self.patient == statement.patient
+            && self.audience == statement.audience
+            && self.issued == statement.issued
+            && self.policy == statement.policy
+            && self.op == statement.op.word();
+        let same_terms = self.grantee == terms.grantee
+            && self.scope == terms.scope
+            && self.purpose == terms.purpose
+            && (self.from, self.to) == (terms.valid.from, terms.valid.to);
+        let same_signer = self.device == device && self.kind == kind;
+        same_act && same_terms && same_signer && self.statement_hash == challenge_of(statement_bytes)
     }
 
     /// The claims to be signed.

@@ -107,7 +107,7 @@ impl<'u> Target<'u> {
                 () => return None,
             };
             let authority = authority.strip_suffix(port).unwrap_or(authority);
-            let plain = !authority.is_empty() && authority.bytes().all(|b| b.is_ascii_graphic() && b != b'@');
+            let plain = !authority.is_empty() && authority.bytes().all(|b| b.is_ascii_graphic());
             plain.then_some(Self { scheme, authority, path })
         };
         parts().ok_or(Refused::because("htu"))

@@ -113,7 +113,12 @@ impl Door {
         let (consent, revision) = (row.consent, row.revision);
         match &statement.op {
             Op::Grant(terms) | Op::Narrow(terms) => {
-                asked.provisions.push(Provision { consent, revision, terms: terms.clone() });
+                asked.provisions.push(Provision {
+                    consent,
+                    revision,
+                    patient: statement.patient,
+                    terms: terms.clone(),
+                });
             }
             Op::Exclude(professional) => {
                 asked.exclusions.push(Exclusion { consent, revision, professional: *professional });

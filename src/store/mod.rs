@@ -13,10 +13,15 @@ pub mod registry;
 pub mod rows;
 pub mod turn;
 
-use crate::db::{Db, DbError, Migrations, Settings};
+use crate::db::{Db, DbError, Migration, Settings};
 
-static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/store/sqlite");
-static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/store/postgres");
+/// The store's tables.
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "store",
+    sqlite: include_str!("../../migrations/store/sqlite/0001_store.sql"),
+    postgres: include_str!("../../migrations/store/postgres/0001_store.sql"),
+}];
 
 /// The store. Clones share it.
 #[derive(Clone, Debug)]
@@ -30,8 +35,7 @@ impl Store {
     /// # Errors
     /// See [`Db::open`].
     pub async fn open(settings: &Settings) -> Result<Self, DbError> {
-        let migrations = Migrations { sqlite: &SQLITE, postgres: &POSTGRES };
-        Ok(Self { db: Db::open(settings, &migrations).await? })
+        Ok(Self { db: Db::open(settings, MIGRATIONS).await? })
     }
 
     /// The engine's name, for people.

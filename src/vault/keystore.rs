@@ -1,30 +1,12 @@
-//! The keystore's tables, as migrations for both engines.
+//! The keystore's tables: a database of its own, whose backups and residue follow other rules than the data's
+//! (security K9, K25).
 
-use std::sync::LazyLock;
+use crate::db::Migration;
 
-use sqlx::SqlSafeStr as _;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-
-use crate::db::Migrations;
-
-fn migrator(keystore: &'static str) -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "keystore".into(),
-        MigrationType::Simple,
-        keystore.into_sql_str(),
-        false,
-    )])
-}
-
-static SQLITE: LazyLock<Migrator> =
-    LazyLock::new(|| migrator(include_str!("../../migrations/keystore/sqlite/0001_keystore.sql")));
-static POSTGRES: LazyLock<Migrator> =
-    LazyLock::new(|| migrator(include_str!("../../migrations/keystore/postgres/0001_keystore.sql")));
-
-/// The migrations of the keystore, a database of its own: its backups and its residue follow other rules than the
-/// data's (security K9, K25).
-#[must_use]
-pub fn migrations() -> Migrations {
-    Migrations { sqlite: &SQLITE, postgres: &POSTGRES }
-}
+/// The keystore's migrations; open its database with them and `Holds::Keys`.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "keystore",
+    sqlite: include_str!("../../migrations/keystore/sqlite/0001_keystore.sql"),
+    postgres: include_str!("../../migrations/keystore/postgres/0001_keystore.sql"),
+}];

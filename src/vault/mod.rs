@@ -38,7 +38,7 @@ pub use capability::{Enroller, LogReader, LogSealer, Opener, Reader, Rewrapper, 
 pub use epoch::EpochMark;
 pub use index::{Indexer, RowMac};
 pub use keyring::{Keyring, Setup};
-pub use keystore::migrations;
+pub use keystore::MIGRATIONS;
 pub use patient_key::PatientKeys;
 pub use place::Place;
 pub use root::Root;

@@ -164,7 +164,7 @@ mod tests {
         Secret::new(text.to_owned())
     }
 
-    fn reason(result: Result<FileRoot, VaultError>) -> &'static str {
+    fn reason(result: &Result<FileRoot, VaultError>) -> &'static str {
         match result {
             Err(VaultError::Root(reason)) => reason,
             Err(_) => "another error",
@@ -186,12 +186,12 @@ mod tests {
         assert!(opened.unwrap(b"there", &wrapped).is_err());
 
         let wrong = FileRoot::open(&path, &passphrase("correct horse batterz"), Arc::clone(&chance));
-        assert_eq!(reason(wrong), "the passphrase is wrong, or the root key file was changed");
-        assert!(reason(FileRoot::create(&path, &good, Arc::clone(&chance))).contains("must not exist"));
-        assert!(reason(FileRoot::create(&path, &passphrase("short"), Arc::clone(&chance))).contains("too short"));
+        assert_eq!(reason(&wrong), "the passphrase is wrong, or the root key file was changed");
+        assert!(reason(&FileRoot::create(&path, &good, Arc::clone(&chance))).contains("must not exist"));
+        assert!(reason(&FileRoot::create(&path, &passphrase("short"), Arc::clone(&chance))).contains("too short"));
 
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(reason(FileRoot::open(&path, &good, chance)).contains("0600"));
+        assert!(reason(&FileRoot::open(&path, &good, chance)).contains("0600"));
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
         ] {
             assert!(text.contains(from));
             std::fs::write(&path, text.replace(from, to)).unwrap();
-            assert_ne!(reason(FileRoot::open(&path, &good, Arc::clone(&chance))), "opened", "{from} -> {to}");
+            assert_ne!(reason(&FileRoot::open(&path, &good, Arc::clone(&chance))), "opened", "{from} -> {to}");
         }
     }
 }

@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    fn reason(result: Result<HsmRoot, VaultError>) -> &'static str {
+    fn reason(result: &Result<HsmRoot, VaultError>) -> &'static str {
         match result {
             Err(VaultError::Root(reason)) => reason,
             Err(_) => "another error",
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     #[ignore = "started by the test above, with a token of its own"]
     fn in_a_process_of_its_own() {
-        assert!(reason(HsmRoot::open(settings("87654321", false))).contains("holds no root key"));
+        assert!(reason(&HsmRoot::open(settings("87654321", false))).contains("holds no root key"));
         let root = HsmRoot::open(settings("87654321", true)).unwrap();
         assert!(root.production_safe());
         let wrapped = root.wrap(b"here", &[7; 32]).unwrap();
@@ -281,12 +281,12 @@ mod tests {
         let again = HsmRoot::open(settings("87654321", false)).unwrap();
         assert_eq!(again.unwrap(b"here", &wrapped).unwrap().expose(), &[7; 32]);
         plant(&again);
-        assert!(reason(HsmRoot::open(settings("87654321", false))).contains("two root keys"));
+        assert!(reason(&HsmRoot::open(settings("87654321", false))).contains("two root keys"));
         let planted = HsmSettings { key: "readable".to_owned(), ..settings("87654321", false) };
-        assert!(reason(HsmRoot::open(planted)).contains("could be read"));
+        assert!(reason(&HsmRoot::open(planted)).contains("could be read"));
         drop(lost);
         drop(again);
-        assert!(reason(HsmRoot::open(settings("11111111", false))).contains("pin"));
+        assert!(reason(&HsmRoot::open(settings("11111111", false))).contains("pin"));
     }
 
     /// Plants a second key under the same label, and an extractable one under another.

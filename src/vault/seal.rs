@@ -113,6 +113,23 @@ pub(super) fn seal(
 
 /// Opens what [`seal`] made for the same place with the same patient's key; anything else is refused.
 pub(super) fn open(keys: &PatientKeys, place: &Place, deployment: &str, sealed: &Sealed) -> Result<Opened, VaultError> {
+    let mut out = decrypt(keys, place, deployment, sealed)?;
+    let (_, trailer) = out.0.split_last_chunk::<TRAILER>().ok_or(VaultError::Refused)?;
+    let length = usize::try_from(u64::from_be_bytes(*trailer)).map_err(|_| VaultError::Refused)?;
+    if length.checked_add(TRAILER).and_then(bucket) != Some(out.0.len()) {
+        return Err(VaultError::Refused);
+    }
+    out.0.truncate(length);
+    Ok(out)
+}
+
+/// Checks the commitment and decrypts every chunk; the padding is still there.
+pub(super) fn decrypt(
+    keys: &PatientKeys,
+    place: &Place,
+    deployment: &str,
+    sealed: &Sealed,
+) -> Result<Opened, VaultError> {
     if keys.patient != place.patient {
         return Err(VaultError::Refused);
     }
@@ -142,11 +159,5 @@ pub(super) fn open(keys: &PatientKeys, place: &Place, deployment: &str, sealed: 
             derived.cipher.open_in_place(nonce(index, index + 1 == chunks)?, Aad::from(binding.all()), place)?.len();
         out.0.truncate(start + opened);
     }
-    let (_, trailer) = out.0.split_last_chunk::<TRAILER>().ok_or(VaultError::Refused)?;
-    let length = usize::try_from(u64::from_be_bytes(*trailer)).map_err(|_| VaultError::Refused)?;
-    if length.checked_add(TRAILER).and_then(bucket) != Some(out.0.len()) {
-        return Err(VaultError::Refused);
-    }
-    out.0.truncate(length);
     Ok(out)
 }

@@ -54,6 +54,7 @@ impl Keyring {
     /// Destroys keys of `patient`. Calling again gives the certificate again, with the moment of the first time.
     ///
     /// `backup_days` is how long backups of the keystore are kept: until then an old backup still holds the key.
+    /// Run it in a task that nobody can cancel: the keys would be gone, but what overwrites them might not have run.
     ///
     /// # Errors
     /// [`VaultError::NoKey`] when the patient was never enrolled. After any other error call again.
@@ -77,8 +78,10 @@ impl Keyring {
             statements.push((DELETE, vec![id(), purpose.word().into()]));
             statements.push((MARK, vec![now.into(), id(), purpose.word().into()]));
         }
-        setup.db.transact("shred", statements).await?;
+        let done = setup.db.transact("shred", statements).await;
+        // Also after an error: the commit may have happened.
         self.0.cache.forget(patient);
+        done?;
         setup.db.scrub().await?;
         let ends: Vec<End> =
             self.ends(patient).await?.into_iter().filter(|end| which.uses().contains(&end.purpose)).collect();

@@ -7,6 +7,7 @@ mod loading;
 mod mutation;
 mod oracle;
 mod permits;
+mod remembered;
 mod snapshot;
 mod speed;
 mod world;

@@ -10,11 +10,12 @@ use crate::model::{
 use crate::policy::{Engine, Permit};
 
 /// What the rules say, read off the standards; only for the professions, types and codes that worlds are made of.
-fn oracle(world: &World, record: &RecordFacts) -> Option<Option<(ConsentId, i64)>> {
+/// `None` refuses; otherwise the consents that the record rests on, one or none.
+fn oracle(world: &World, record: &RecordFacts) -> Option<Vec<(ConsentId, i64)>> {
     let software = match &world.actor {
         Actor::Patient(who) => {
             let may = matches!(world.interaction, Interaction::Read | Interaction::Search | Interaction::Create);
-            return (*who == record.key.patient && may).then_some(None);
+            return (*who == record.key.patient && may).then(Vec::new);
         }
         Actor::Software(software) => software,
     };
@@ -28,10 +29,11 @@ fn oracle(world: &World, record: &RecordFacts) -> Option<Option<(ConsentId, i64)
     }
     for p in &world.provisions {
         for scope in &p.terms.scope {
-            if consented(software, &p.terms, scope, world.interaction, record)
+            if p.patient == record.key.patient
+                && consented(software, &p.terms, scope, world.interaction, record)
                 && lawful(software, &p.terms, scope, world.interaction, record)
             {
-                return Some(Some((p.consent, p.revision)));
+                return Some(vec![(p.consent, p.revision)]);
             }
         }
     }
@@ -50,11 +52,11 @@ fn scope_covers(scope: &ClinicalScope, interaction: Interaction, record: &Record
     right_type && right_category && scope.interactions.to_string().contains(interaction.letter())
 }
 
-fn consented(s: &Software, terms: &Terms, scope: &ClinicalScope, i: Interaction, record: &RecordFacts) -> bool {
+fn consented(s: &Software, terms: &Terms, scope: &ClinicalScope, asked: Interaction, record: &RecordFacts) -> bool {
     let reaches = match (&terms.grantee, &s.professional) {
-        (Grantee::Organisation(o), _) => *o == s.organisation,
-        (Grantee::Professional(g), Some((p, _))) => g == p,
-        (Grantee::Role(o, g), Some((_, p))) => *o == s.organisation && g == p,
+        (Grantee::Organisation(at), _) => *at == s.organisation,
+        (Grantee::Professional(grantee), Some((who, _))) => grantee == who,
+        (Grantee::Role(at, role), Some((_, profession))) => *at == s.organisation && role == profession,
         (_, None) => false,
     };
     let now = NOW >= terms.valid.from && NOW < terms.valid.to;
@@ -75,7 +77,7 @@ fn consented(s: &Software, terms: &Terms, scope: &ClinicalScope, i: Interaction,
         && date
         && terms.purpose.contains(&s.purpose)
         && record.confidentiality <= terms.confidentiality
-        && scope_covers(scope, i, record)
+        && scope_covers(scope, asked, record)
 }
 
 fn lawful(s: &Software, terms: &Terms, scope: &ClinicalScope, i: Interaction, record: &RecordFacts) -> bool {
@@ -132,7 +134,11 @@ fn expected(world: &World) -> Answer {
     for r in &world.records {
         if let Some(under) = oracle(world, r) {
             records.push((r.key, r.version));
-            basis.extend(under.filter(|u| !basis.contains(u)));
+            for consent in under {
+                if !basis.contains(&consent) {
+                    basis.push(consent);
+                }
+            }
         }
     }
     (records, basis)
@@ -172,5 +178,54 @@ fn the_engine_decides_as_the_oracle_does() {
     });
     println!("P12: {yes} admitted, {no} refused, {} remembered", engine.remembered());
     // A comparison that hardly ever sees a yes would prove little.
-    assert!(yes * 20 > n, "{yes} of {n}");
+    assert!(yes * 15 > n, "{yes} of {n}");
+}
+
+/// The text without its `nth` condition, and without the reason that names it; `None` when there are fewer.
+fn without_condition(text: &str, nth: usize) -> Option<String> {
+    let (start, _) = text.match_indices("\nwhen {").nth(nth)?;
+    // A condition runs to the line that closes it; the last of a policy takes the semicolon with it.
+    let close_of = |mark: &str| text[start..].find(mark).map_or(usize::MAX, |e| start + e);
+    let (plain, last) = (close_of("}\n"), close_of("};\n"));
+    let (end, semicolon) = if plain < last { (plain + 1, "") } else { (last + 2, "\n;") };
+    let head = &text[..start];
+    let policy = head.rfind("permit (")?;
+    let place = head[policy..].matches("\nwhen {").count();
+    let reasons = head.rfind("@reasons(\"")? + "@reasons(\"".len();
+    let close = reasons + text[reasons..].find('"')?;
+    let mut words: Vec<&str> = text[reasons..close].split(' ').collect();
+    words.remove(place);
+    Some(format!("{}{}{}{semicolon}{}", &text[..reasons], words.join(" "), &text[close..start], &text[end..]))
+}
+
+/// The oracle must be able to see each rule go: a comparison blind to one would prove nothing about it.
+#[test]
+#[ignore = "half a minute; run it when a rule or the oracle changes"]
+fn the_oracle_misses_every_condition_that_is_taken_away() {
+    use super::super::engine::FILES;
+    let n = super::cases("P12, conditions taken away", 13, 6_000, 60_000);
+    let mut taken = 0;
+    for (file, nth) in [0usize, 2].into_iter().flat_map(|f| (0..40).map(move |i| (f, i))) {
+        let mut files = FILES;
+        let Some(text) = without_condition(FILES[file].1, nth) else { continue };
+        files[file].1 = &text;
+        let at = FILES[file].1.match_indices("\nwhen {").nth(nth).unwrap().0;
+        let id = FILES[file].1[..at].rsplit("@id(").next().unwrap().split(')').next().unwrap();
+        let condition = FILES[file].1[at..].lines().nth(1).unwrap();
+        // Grants are asked elsewhere; a patient's own access is limited alike by both sets, each by itself enough.
+        if id.contains("grant") || id.contains("own") {
+            continue;
+        }
+        taken += 1;
+        let engine = Engine::load_from(&files).unwrap();
+        let dice = Dice(SeededChance::new(13));
+        let differs = (0..n).position(|_| {
+            let world = dice.world();
+            let got = engine.decide(super::world::DEED, &world.question());
+            got.as_ref().map(said).unwrap_or_default() != expected(&world)
+        });
+        println!("{id}: {condition}: seen after {differs:?}");
+        assert!(differs.is_some(), "{id}: {condition}");
+    }
+    assert!(taken >= 28, "{taken}");
 }

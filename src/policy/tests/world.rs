@@ -79,6 +79,7 @@ pub(super) fn physician_reads() -> World {
         provisions: vec![Provision {
             consent: ConsentId::from_bytes([7; 16]),
             revision: 3,
+            patient: PatientId::from_bytes([1; 16]),
             terms: Terms {
                 grantee: Grantee::Organisation(organisation(1)),
                 scope: scopes(&["Observation.rs?category=http://x|laboratory"]),
@@ -148,7 +149,7 @@ impl Dice {
         let kind = if self.tenths(2) { "*" } else { self.of(&TYPES) };
         let letters = self.of(&["rs", "r", "cruds", "s", "rs"]);
         ClinicalScope {
-            categories: if self.tenths(3) { self.codings() } else { Vec::new() },
+            categories: if self.tenths(2) { self.codings() } else { Vec::new() },
             ..format!("{kind}.{letters}").parse().unwrap()
         }
     }
@@ -196,7 +197,7 @@ impl Dice {
         Terms {
             grantee,
             scope: self.scopes(4),
-            purpose: self.some(&PURPOSES, 5),
+            purpose: self.some(&PURPOSES, 7),
             confidentiality: self.confidentiality(),
             sensitivity: self.labels(6),
             authored: if self.tenths(6) { Period::ALWAYS } else { Period { from: NOW.plus_secs(-900), to: NOW } },
@@ -204,10 +205,19 @@ impl Dice {
         }
     }
 
+    fn provision(&self, n: u8) -> Provision {
+        Provision {
+            consent: ConsentId::from_bytes([n; 16]),
+            revision: i64::from(n),
+            patient: PatientId::from_bytes([if self.tenths(9) { 1 } else { 2 }; 16]),
+            terms: self.terms(),
+        }
+    }
+
     pub(super) fn software(&self, kind: OrganisationKind) -> Software {
         let named = self.tenths(9);
         let professional = named.then(|| (professional(1 + self.small(2)), self.of(&PROFESSIONS).parse().unwrap()));
-        let all = self.tenths(6);
+        let all = self.tenths(9);
         Software {
             client: ClientId::from_bytes([1; 16]),
             organisation: organisation(1 + self.small(2)),
@@ -229,18 +239,25 @@ impl Dice {
         if self.tenths(1) {
             standing.organisation = false;
         }
+        let records: Vec<RecordFacts> = (0..=self.small(4)).map(|n| self.record(n)).collect();
+        let mut provisions: Vec<Provision> = (0..self.small(6)).map(|n| self.provision(n)).collect();
+        if let Actor::Software(software) = &actor {
+            // Half of the consents are meant for this very question, or a yes would be rare.
+            for provision in provisions.iter_mut().filter(|_| self.tenths(5)) {
+                provision.terms.grantee = self.of(&software.grantees());
+                provision.terms.purpose.push(software.purpose);
+                provision.terms.confidentiality =
+                    self.of(&[Confidentiality::N, Confidentiality::V, Confidentiality::V]);
+                let fitting = format!("{}.cruds", self.of(&records).resource_type);
+                provision.terms.scope.push(fitting.parse().unwrap());
+            }
+        }
         World {
             actor,
             standing,
             interaction: if self.tenths(8) { Interaction::Read } else { self.of(&Interaction::ALL) },
-            records: (0..=self.small(4)).map(|n| self.record(n)).collect(),
-            provisions: (0..self.small(5))
-                .map(|n| Provision {
-                    consent: ConsentId::from_bytes([n; 16]),
-                    revision: i64::from(n),
-                    terms: self.terms(),
-                })
-                .collect(),
+            records,
+            provisions,
             exclusions: if self.tenths(1) {
                 vec![Exclusion { consent: ConsentId::from_bytes([8; 16]), revision: 1, professional: professional(1) }]
             } else {

@@ -187,6 +187,14 @@ fn a_cose_key_is_canonical_public_and_complete() {
         assert!(put(at, byte).is_err(), "{at} {byte:#x}");
     }
     assert!(PublicKey::from_cose(&[good.as_slice(), &[0]].concat()).is_err());
+    // One member more: the private part, a doubled y, an unknown label; and a length written longer than needed.
+    let more = |member: &[u8]| PublicKey::from_cose(&[&[0xa6], &good[1..], member].concat());
+    let doubled = good[good.len() - 35..].to_vec();
+    for member in [&[0x23, 0x41, 1][..], &doubled, &[4, 1], &[1, 2], &[3, 0x26]] {
+        assert!(more(member).is_err(), "{member:02x?}");
+    }
+    let long = [&good[..1], &[0x18, 1], &good[2..]].concat();
+    assert!(PublicKey::from_cose(&long).is_err());
     for length in 0..good.len() {
         assert!(PublicKey::from_cose(&good[..length]).is_err(), "{length}");
     }

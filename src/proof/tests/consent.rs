@@ -3,7 +3,8 @@
 use super::forge::{
     NOW, check_consent, compact, consent, device, device_jws, expected_consent, header, p256, statement,
 };
-use crate::id::DeviceId;
+use crate::id::{ConsentId, DeviceId, OrganisationId, PatientId, StatementId};
+use crate::model::{Grantee, Purpose, Statement};
 use crate::proof::consent_token::{self, Expected};
 use crate::proof::statement::{Kind, verify};
 use crate::proof::{ConsentToken, EnrolledKey, Evidence, Memo, PublicKey, Refused, Window};
@@ -19,11 +20,44 @@ fn with(from: &str, to: &str) -> Result<ConsentToken, Refused> {
 fn a_consent_token_says_what_the_statement_says_and_is_read_back_the_same() {
     let token = with("", "").unwrap();
     assert_eq!(token, consent());
-    assert!(token.agrees_with(&statement(false)));
-    assert!(!token.agrees_with(&statement(true)));
-    let changed = String::from_utf8(statement(false)).unwrap().replace("DocumentReference.rs", "DocumentReference.r");
-    assert!(!token.agrees_with(changed.as_bytes()));
     assert_eq!(ConsentToken::of(&statement(true), "i", device(), "device"), None, "an exclusion gives no access");
+}
+
+#[test]
+fn a_consent_token_agrees_with_its_own_statement_and_signer_only() {
+    let bytes = statement(false);
+    let read = Statement::parse(&bytes).unwrap();
+    let good = consent();
+    let agrees = |t: &ConsentToken| t.agrees_with(&read, &bytes, device(), "device");
+    assert!(agrees(&good));
+    assert!(!good.agrees_with(&read, &bytes, DeviceId::from_bytes([3; 16]), "device"));
+    assert!(!good.agrees_with(&read, &bytes, device(), "passkey"));
+    assert!(!good.agrees_with(&read, &statement(true), device(), "device"));
+    let other = statement(true);
+    assert!(!good.agrees_with(&Statement::parse(&other).unwrap(), &other, device(), "device"));
+    let changed = String::from_utf8(bytes.clone()).unwrap().replace("DocumentReference.rs", "DocumentReference.r");
+    assert!(!good.agrees_with(&Statement::parse(changed.as_bytes()).unwrap(), &bytes, device(), "device"));
+    let spoilt: [fn(&mut ConsentToken); 13] = [
+        |t| t.audience.push('x'),
+        |t| t.statement = StatementId::from_bytes([2; 16]),
+        |t| t.patient = PatientId::from_bytes([2; 16]),
+        |t| t.issued = t.issued.plus_secs(1),
+        |t| t.from = t.from.plus_secs(-1),
+        |t| t.to = t.to.plus_secs(1),
+        |t| t.consent = ConsentId::from_bytes([2; 16]),
+        |t| t.revision += 1,
+        |t| t.statement_hash[0] ^= 1,
+        |t| t.grantee = Grantee::Organisation(OrganisationId::from_bytes([2; 16])),
+        |t| t.scope.truncate(1),
+        |t| t.purpose.push(Purpose::Hresch),
+        |t| t.op = "narrow",
+    ];
+    for (i, change) in spoilt.into_iter().enumerate() {
+        let mut token = good.clone();
+        change(&mut token);
+        assert!(!agrees(&token), "change {i}");
+    }
+    assert!(!agrees(&ConsentToken { policy: "c".repeat(64), ..good }));
 }
 
 #[test]
@@ -68,6 +102,7 @@ fn ct13_ct14_whatever_is_unknown_missing_or_doubled_is_refused() {
         (r#""op":"grant""#, r#""op":"grant","residual":[]"#),
         (r#""kind":"device""#, r#""kind":"paper""#),
         (r#""kind":"device""#, r#""kind":"device","x":1"#),
+        (r#""revision":1"#, r#""revision":1,"x":2"#),
         (r#""revision":1"#, r#""revision":0"#),
         (r#""revision":1"#, r#""revision":1.0"#),
         (r#""sub":"Patient/"#, r#""sub":"Group/"#),
@@ -81,6 +116,14 @@ fn ct13_ct14_whatever_is_unknown_missing_or_doubled_is_refused() {
     // The two spellings of the hash must be of one hash.
     let hash = crate::proof::base64url::encode(&consent().statement_hash);
     assert_eq!(with(&hash, &"A".repeat(43)).unwrap_err().reason(), "hashes differ");
+}
+
+#[test]
+fn a_consent_token_is_of_our_guarantor_and_for_us() {
+    assert_eq!(with(r#""iss":"https://as.example""#, r#""iss":"https://as2.example""#).unwrap_err().reason(), "iss");
+    for aud in [r#""aud":"https://other.example/fhir""#, r#""aud":["https://store.example/fhir"]"#] {
+        assert_eq!(with(r#""aud":"https://store.example/fhir""#, aud).unwrap_err().reason(), "aud");
+    }
 }
 
 fn enrolled(key: PublicKey) -> EnrolledKey<'static> {

@@ -272,6 +272,8 @@ fn j28_clocks_may_differ_by_ten_seconds_for_others_and_not_at_all_for_us() {
     assert!(others.holds(Some(at(0)), None, at(301)).is_err() && others.holds(None, None, at(311)).is_err());
     assert!(others.holds(Some(at(-301)), None, at(1)).is_err());
     assert!(others.holds(Some(at(5)), None, at(5)).is_err(), "never valid");
+    let brief = Window { oldest: 20, ..others };
+    assert!(brief.holds(Some(at(-20)), None, at(200)).is_ok() && brief.holds(Some(at(-21)), None, at(200)).is_err());
     let ours = Window::of_ours(NOW, 300);
     assert!(ours.holds(Some(NOW), Some(NOW), at(1)).is_ok());
     assert!(ours.holds(Some(at(1)), None, at(2)).is_err() && ours.holds(None, Some(at(1)), at(2)).is_err());

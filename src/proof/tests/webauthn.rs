@@ -2,7 +2,7 @@
 
 use super::forge::{ORIGIN, assertion, authenticator_data, client_data, device, device_jws, p256, site, statement};
 use crate::proof::statement::{Kind, verify};
-use crate::proof::webauthn::{Assertion, Seen, counter_advances};
+use crate::proof::webauthn::{Assertion, NewPasskey, Registration, Seen, counter_advances};
 use crate::proof::{EnrolledKey, Evidence, Memo, PublicKey, Refused, Site};
 
 fn check(assertion: Assertion, key: PublicKey, site: &Site) -> Result<(), Refused> {
@@ -159,5 +159,47 @@ fn passkey_evidence_is_stored_and_read_back() {
         let tree = crate::json::parse(&bytes, crate::json::Limits::TOKEN).unwrap();
         assert_eq!(crate::json::canonical(&tree).unwrap().into_bytes(), bytes);
         assert_eq!(Evidence::parse(&bytes), Ok(evidence));
+    }
+}
+
+/// authenticatorData of a registration: flags, then AAGUID, credential id of `length` announced, COSE key, rest.
+fn registration(flags: u8, length: u8, key: &PublicKey, rest: &[u8]) -> Registration {
+    let mut data = authenticator_data("health.example", flags);
+    data.extend([[0; 16].as_slice(), &[0, length], b"new-1", &crate::proof::key::tests::cose_of(key), rest].concat());
+    let client = client_data(&statement(false)).replacen("webauthn.get", "webauthn.create", 1);
+    Registration { authenticator_data: data, client_data: client.into_bytes() }
+}
+
+#[test]
+fn a_new_passkey_is_read_exactly_or_not_at_all() {
+    let (_, key) = p256();
+    let challenge = crate::proof::webauthn::challenge_of(&statement(false));
+    let good = registration(0x45, 5, &key, &[]);
+    let seen = Seen { counter: 7, backed_up: false };
+    let made = NewPasskey { credential: b"new-1".to_vec(), key, seen };
+    assert_eq!(good.verify(&challenge, &site()), Ok(made.clone()));
+    assert_eq!(registration(0xc5, 5, &key, &[0xa0]).verify(&challenge, &site()), Ok(made));
+    for bad in [
+        registration(0x05, 5, &key, &[]),
+        registration(0x41, 5, &key, &[]),
+        registration(0x44, 5, &key, &[]),
+        registration(0x55, 5, &key, &[]),
+        registration(0x45, 4, &key, &[]),
+        registration(0x45, 6, &key, &[]),
+        registration(0x45, 0, &key, &[]),
+        registration(0x45, 5, &key, &[0xa0]),
+        registration(0xc5, 5, &key, &[]),
+        registration(0x45, 5, &PublicKey::Ed25519([0; 32]), &[]),
+    ] {
+        assert!(bad.verify(&challenge, &site()).is_err(), "{bad:?}");
+    }
+    assert!(good.verify(&[0; 32], &site()).is_err());
+    let other = Site { rp_id: "evil.example".into(), ..site() };
+    assert_eq!(good.verify(&challenge, &other).unwrap_err().reason(), "rp id");
+    let login = Registration { client_data: client_data(&statement(false)).into_bytes(), ..good.clone() };
+    assert_eq!(login.verify(&challenge, &site()).unwrap_err().reason(), "client data type");
+    for length in 0..good.authenticator_data.len() {
+        let cut = Registration { authenticator_data: good.authenticator_data[..length].to_vec(), ..good.clone() };
+        assert!(cut.verify(&challenge, &site()).is_err(), "{length}");
     }
 }

@@ -1,5 +1,0 @@
-//! Tells cargo that the embedded migrations are inputs of the build.
-
-fn main() {
-    println!("cargo:rerun-if-changed=migrations");
-}
