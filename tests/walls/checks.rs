@@ -283,3 +283,12 @@ pub(crate) fn unnamed<'a>(text: &str, rooms: impl Iterator<Item = &'a str>) -> V
     let names: BTreeSet<&str> = quoted(text).collect();
     rooms.filter(|r| !names.contains(r)).map(|r| format!("room `{r}` is not named")).collect()
 }
+
+/// Tests that a table of promises names in backticks and that no source text has.
+pub(crate) fn missing_tests(text: &str, sources: &[&str]) -> Vec<String> {
+    let rows: String = text.lines().filter(|l| l.starts_with("| P")).collect();
+    let is_test = |word: &&str| word.matches('_').count() > 2;
+    let found = |word: &str| sources.iter().any(|s| s.contains(&format!("fn {word}(")));
+    let missing = quoted(&rows).filter(is_test).filter(|w| !found(w));
+    missing.map(|w| format!("no test `{w}`")).collect()
+}

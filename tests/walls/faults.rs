@@ -124,3 +124,10 @@ fn a_place_that_is_not_there_is_found() {
     assert_eq!(missing("see `vault/open.rs` and `tests/none.rs`"), 2);
     assert_eq!(checks::unnamed("`vault` and store", ["vault", "store"].into_iter()), ["room `store` is not named"]);
 }
+
+#[test]
+fn a_promise_without_its_test_is_found() {
+    let table = "| P01 | `what_is_said_is_so`, `what_is_not_is_not` |";
+    let sources = ["#[test]\nfn what_is_said_is_so() {}", "// what_is_not_is_not"];
+    assert_eq!(checks::missing_tests(table, &sources), ["no test `what_is_not_is_not`"]);
+}
