@@ -52,7 +52,7 @@ need_packages() {
     elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
         as_root=(sudo env)
     else
-        stop "${#missing[@]} packages are missing and installing them needs root. Run this, then try again:
+        stop "missing: ${missing[*]}. Installing needs root. Run this, then try again:
 
     sudo sh -c '$line'"
     fi

@@ -273,6 +273,7 @@ pub(crate) fn missing_places(text: &str, exists: impl Fn(&str) -> bool) -> Vec<S
         !word.contains([' ', '<', '…', '*', '(', '{'])
             && (word.ends_with('/') || word.contains('/') || endings.iter().any(|e| word.ends_with(e)))
             && !word.starts_with('/')
+            && *word != "mod.rs"
     };
     let found = |word: &str| exists(word) || exists(&format!("src/{word}")) || exists(&format!("src/{word}.rs"));
     quoted(text).filter(is_place).filter(|w| !found(w)).map(|w| format!("`{w}` is not there")).collect()

@@ -261,9 +261,9 @@ mod tests {
 
     #[test]
     fn what_is_not_code_names_nothing() {
-        let hidden = r####"// crate::store
+        let hidden = r##"// crate::store
             /* crate::store /* crate::store */ */ let a = "crate::store \" crate::store"; let c = '"';
-            let b = r#"crate::store " crate::store"#; let l: &'static str = b"crate::vault"; x.ring::<u8>();"####;
+            let b = r#"crate::store " crate::store"#; let l: &'static str = b"crate::vault"; x.ring::<u8>();"##;
         assert_eq!(paths(hidden), Vec::<String>::new());
         assert_eq!(blanked(hidden).lines().count(), hidden.lines().count());
     }
