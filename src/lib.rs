@@ -22,6 +22,7 @@ pub mod vault;
 // memory
 pub mod ledger;
 // deeds
+pub mod asking;
 pub mod consent;
 pub mod directory;
 pub mod identity;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use crate::asking::Asking;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, RootConfig};
@@ -15,6 +16,7 @@ use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
 use crate::identity::{Authenticator, Issuer, Patients};
+use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Act, Ledger, NOBODY, Needs, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -88,6 +90,8 @@ pub struct House {
     pub engine: Arc<Engine>,
     /// The one door out.
     pub door: Arc<Door>,
+    /// The one door in.
+    pub intake: Arc<Intake>,
     /// Believes consents.
     pub checker: Arc<Checker>,
     /// Believes enrolments.
@@ -194,15 +198,26 @@ impl House {
         let (ledger, sequencer) = Ledger::new(needs);
         let register = Arc::new(Register::new(keyring.registry_verifier()));
         let checker = Arc::new(checker(&keyring, &config)?);
-        let door = door(&store, &ledger, &keyring, &engine, (&checker, &register), (&clock, &chance));
-        let publisher = Arc::new(Publisher {
+        let asking = Asking {
+            indexer: keyring.indexer(),
+            unwrapper: keyring.unwrapper(),
+            checker: Arc::clone(&checker),
+            register: Arc::clone(&register),
+            ledger: ledger.clone(),
+        };
+        let door = door(&store, &ledger, &keyring, &engine, &asking, (&clock, &chance));
+        let publisher = Arc::new(publisher(&config, &folder, &keyring, &store, &clock)?);
+        let patients = Arc::new(Patients {
             store: store.clone(),
-            clock: Arc::clone(&clock),
-            signer: keyring.log_signer(),
-            verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, keyring.log_signer().public())
-                .map_err(|_| Cannot::Key)?,
+            ledger: ledger.clone(),
+            enroller: keyring.enroller(),
+            unwrapper: keyring.unwrapper(),
+            shredder: keyring.shredder(),
+            indexer: keyring.indexer(),
             mac: keyring.row_mac(),
-            anchor: folder.join("anchor"),
+            registry: keyring.registry_signer(),
+            clock: Arc::clone(&clock),
+            chance: Arc::clone(&chance),
         });
         let house = Self {
             enrolments: Arc::new(Enrolments {
@@ -213,18 +228,19 @@ impl House {
                 clock: Arc::clone(&clock),
                 chance: Arc::clone(&chance),
             }),
-            patients: Arc::new(Patients {
+            intake: Arc::new(Intake {
                 store: store.clone(),
+                engine: Arc::clone(&engine),
                 ledger: ledger.clone(),
-                enroller: keyring.enroller(),
-                unwrapper: keyring.unwrapper(),
-                shredder: keyring.shredder(),
+                sealer: keyring.sealer(),
                 indexer: keyring.indexer(),
-                mac: keyring.row_mac(),
-                registry: keyring.registry_signer(),
+                patients: Arc::clone(&patients),
+                asking,
+                base_url: config.base_url.clone(),
                 clock: Arc::clone(&clock),
                 chance: Arc::clone(&chance),
             }),
+            patients,
             issuer: Arc::new(issuer(&config, &keyring, &store, &register, (&clock, &chance))),
             authenticator: Arc::new(authenticator(&config, &keyring, &store, &clock)?),
             sound: Arc::new(AtomicBool::new(true)),
@@ -319,6 +335,24 @@ fn root(means: &Means, create: bool) -> Result<Arc<dyn Root>, Cannot> {
     })
 }
 
+fn publisher(
+    config: &Config,
+    folder: &Path,
+    keyring: &Keyring,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> Result<Publisher, Cannot> {
+    let signer = keyring.log_signer();
+    Ok(Publisher {
+        store: store.clone(),
+        clock: Arc::clone(clock),
+        verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, signer.public()).map_err(|_| Cannot::Key)?,
+        signer,
+        mac: keyring.row_mac(),
+        anchor: folder.join("anchor"),
+    })
+}
+
 fn checker(keyring: &Keyring, config: &Config) -> Result<Checker, Cannot> {
     let signer = keyring.consent_signer();
     Ok(Checker {
@@ -337,19 +371,17 @@ fn door(
     ledger: &Ledger,
     keyring: &Keyring,
     engine: &Arc<Engine>,
-    (checker, register): (&Arc<Checker>, &Arc<Register>),
+    asking: &Asking,
     (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Chance>),
 ) -> Door {
     Door {
         store: store.clone(),
         engine: Arc::clone(engine),
         ledger: ledger.clone(),
-        unwrapper: keyring.unwrapper(),
         opener: keyring.opener(),
         reader: keyring.reader(),
         indexer: keyring.indexer(),
-        checker: Arc::clone(checker),
-        register: Arc::clone(register),
+        asking: asking.clone(),
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
     }

@@ -1,86 +1,25 @@
-//! From a bearer and what was gathered to a question that `policy` can answer.
+//! Asking, as the door does it: whatever is in doubt withholds.
 
 use super::{Door, Withheld};
-use crate::clock::Timestamp;
-use crate::consent::Unproved;
-use crate::directory::{NotEnrolled, Profile};
-use crate::id::{DeedId, PatientId};
-use crate::ledger::personal::Records;
+use crate::asking::{self, Asked, Unasked};
+use crate::id::PatientId;
 use crate::ledger::{Personal, Refusal};
-use crate::model::{Actor, Bearer, Interaction, Op, RecordFacts, Software, Subject};
-use crate::policy::{Denial, Exclusion, Permit, Provision, Question, Standing};
+use crate::model::Bearer;
 use crate::store::gather::{Asker, Gathered};
-use crate::store::rows::{ConsentRow, PatientRow};
+use crate::store::rows::PatientRow;
 use crate::vault::PatientKeys;
 
-/// Who asks, resolved against the register, and the consents that hold.
-pub(super) struct Asked {
-    pub(super) actor: Actor,
-    standing: Standing,
-    provisions: Vec<Provision>,
-    exclusions: Vec<Exclusion>,
-}
-
-impl Asked {
-    pub(super) fn question<'a>(
-        &'a self,
-        interaction: Interaction,
-        now: Timestamp,
-        records: &'a [RecordFacts],
-    ) -> Question<'a> {
-        Question {
-            actor: &self.actor,
-            standing: self.standing,
-            interaction,
-            now,
-            records,
-            provisions: &self.provisions,
-            exclusions: &self.exclusions,
-        }
-    }
-
-    /// When the first consent that the permit rests on is over.
-    pub(super) fn until(&self, permit: &Permit) -> Timestamp {
-        let cited = |p: &&Provision| permit.basis().contains(&(p.consent, p.revision));
-        self.provisions.iter().filter(cited).map(|p| p.terms.valid.to).min().unwrap_or(Timestamp(i64::MAX))
-    }
-}
+pub(super) use crate::asking::{denied, unasked};
 
 impl Door {
     /// The tags and ids under which the bearer's consents and enrolments are found.
     pub(super) fn asker(&self, bearer: &Bearer, patient: PatientId) -> Asker {
-        let mut asker = Asker::default();
-        for (place, grantee) in asker.grantees.iter_mut().zip(bearer.grantees()) {
-            *place = self.indexer.grantee(patient, &grantee);
-        }
-        if let Subject::Client { client, organisation, professional } = &bearer.subject {
-            let ids = [
-                Some(*client.as_bytes()),
-                Some(*organisation.as_bytes()),
-                professional.as_ref().map(|(id, _)| *id.as_bytes()),
-            ];
-            for (place, id) in asker.parties.iter_mut().zip(ids) {
-                *place = id.unwrap_or_default();
-            }
-        }
-        asker
+        self.asking.asker(bearer, patient)
     }
 
     /// The keys of a patient who is enrolled and not erased; `None` otherwise.
     pub(super) async fn keys(&self, row: Option<&PatientRow>) -> Result<Option<PatientKeys>, Withheld> {
-        let Some(row) = row else { return Ok(None) };
-        if !self.checker.patient_row_holds(row) {
-            tracing::error!("a patient's row was altered");
-            return Err(Withheld::unavailable(Unproved("patient row altered")));
-        }
-        if row.state != "active" {
-            return Ok(None);
-        }
-        match self.unwrapper.keys(row.patient).await {
-            Ok(keys) => Ok(Some(keys)),
-            Err(crate::vault::VaultError::NoKey) => Ok(None),
-            Err(error) => Err(Withheld::unavailable(error)),
-        }
+        Ok(self.asking.keys(row).await?)
     }
 
     /// Believes what was gathered, as far as signatures prove it.
@@ -91,116 +30,28 @@ impl Door {
         gathered: &Gathered,
         keys: &PatientKeys,
     ) -> Result<Asked, Withheld> {
-        let (actor, standing) = match self.actor(bearer, gathered) {
-            Ok(resolved) => resolved,
-            Err(NotEnrolled(reason)) => {
-                tracing::warn!(reason, "a bearer is not enrolled as its token says");
-                return Err(Withheld::Hidden);
-            }
-        };
-        let mut asked = Asked { actor, standing, provisions: Vec::new(), exclusions: Vec::new() };
-        for row in &gathered.consents {
-            self.add(&mut asked, patient, row, keys).map_err(|unproved| {
-                tracing::error!(consent = %row.consent, reason = unproved.0, "a consent row does not hold");
-                Withheld::unavailable(unproved)
-            })?;
-        }
-        Ok(asked)
-    }
-
-    fn add(&self, asked: &mut Asked, patient: PatientId, row: &ConsentRow, keys: &PatientKeys) -> Result<(), Unproved> {
-        let statement = self.checker.check(patient, row, keys)?;
-        let (consent, revision) = (row.consent, row.revision);
-        match &statement.op {
-            Op::Grant(terms) | Op::Narrow(terms) => {
-                asked.provisions.push(Provision {
-                    consent,
-                    revision,
-                    patient: statement.patient,
-                    terms: terms.clone(),
-                });
-            }
-            Op::Exclude(professional) => {
-                asked.exclusions.push(Exclusion { consent, revision, professional: *professional });
-            }
-            // An ended consent is never active; a row that says so was altered.
-            Op::Revoke | Op::Lift => return Err(Unproved("an ended consent shown as active")),
-        }
-        Ok(())
-    }
-
-    fn actor(&self, bearer: &Bearer, gathered: &Gathered) -> Result<(Actor, Standing), NotEnrolled> {
-        let Subject::Client { client, organisation, professional } = &bearer.subject else {
-            let Subject::Patient(patient) = bearer.subject else { return Err(NotEnrolled("subject")) };
-            return Ok((Actor::Patient(patient), Standing::ACTIVE));
-        };
-        let software = self.register.find(&gathered.parties, client.as_bytes())?;
-        let enrolled = software.client()?;
-        let place = self.register.find(&gathered.parties, organisation.as_bytes())?;
-        let place = place.organisation()?;
-        if enrolled.organisation != *organisation {
-            return Err(NotEnrolled("client of another organisation"));
-        }
-        let mut standing =
-            Standing { client: enrolled.active, organisation: place.active, professional: professional.is_none() };
-        if let Some((id, profession)) = professional {
-            let person = self.register.find(&gathered.parties, id.as_bytes())?;
-            let person = person.professional()?;
-            standing.professional =
-                person.active && person.profession == *profession && person.organisations.contains(organisation);
-        }
-        // The register may have narrowed the client's scopes since the token was made.
-        let scopes = bearer.scopes.iter().filter(|s| enrolled.scopes.iter().any(|e| s.within(e))).cloned().collect();
-        let _rules_are_for_tokens: Profile = enrolled.profile;
-        let actor = Software {
-            client: *client,
-            organisation: *organisation,
-            kind: place.kind,
-            professional: professional.clone(),
-            purpose: bearer.purpose,
-            scopes,
-        };
-        Ok((Actor::Software(actor), standing))
+        Ok(self.asking.resolve(bearer, patient, gathered, keys)?)
     }
 
     /// Puts a refusal on record and gives the one answer that tells nothing.
     pub(super) async fn refuse(&self, refusal: Refusal, about: Personal, keys: Option<&PatientKeys>) -> Withheld {
-        match self.ledger.refuse(refusal, about, keys).await {
+        match self.asking.refuse(refusal, about, keys).await {
             Ok(()) => Withheld::Hidden,
-            Err(unplaced) => Withheld::unavailable(unplaced),
+            Err(unrecorded) => Withheld::unavailable(unrecorded),
+        }
+    }
+}
+
+impl From<Unasked> for Withheld {
+    fn from(unasked: Unasked) -> Self {
+        match unasked {
+            Unasked::NotEnrolled => Self::Hidden,
+            Unasked::Unavailable(error) => Self::Unavailable(error),
         }
     }
 }
 
 /// The personal part of a deed of `bearer`.
 pub(super) fn about(bearer: &Bearer, patient: PatientId, route: &'static str, resource_type: &str) -> Personal {
-    let mut about = Personal {
-        patient: Some(patient),
-        route: route.to_owned(),
-        // A type comes from the router's own list, so it is short and plain.
-        resource_type: Some(resource_type.to_owned()),
-        records: Records::default(),
-        ..Personal::default()
-    };
-    if let Subject::Client { client, organisation, professional } = &bearer.subject {
-        about.client = Some(*client);
-        about.organisation = Some(*organisation);
-        about.professional = professional.as_ref().map(|(id, _)| *id);
-    }
-    about
-}
-
-/// A refusal that the policy gave.
-pub(super) fn denied(denial: &Denial) -> Refusal {
-    Refusal {
-        deed: denial.deed,
-        reason: denial.reason.code(),
-        purpose: Some(denial.purpose),
-        policy: Some(denial.policy),
-    }
-}
-
-/// A refusal before the policy was asked.
-pub(super) const fn unasked(deed: DeedId, reason: &'static str, bearer: &Bearer) -> Refusal {
-    Refusal { deed, reason, purpose: Some(bearer.purpose), policy: None }
+    asking::about(bearer, patient, route, Some(resource_type))
 }

@@ -2,8 +2,7 @@
 //!
 //! Lives here: the deeds that release content: [`Door::read`], [`Door::search`]; and [`Released`], the only
 //! thing a door to the outside may show.
-//! May touch: `fhir`, `policy`, `vault` (its opener), `store`, `ledger`, and the proof of consents (`consent`)
-//! and enrolments (`directory`).
+//! May touch: `fhir`, `policy`, `vault` (its opener), `store`, `ledger`, and `asking` (who asks, on what consents).
 //! Must never: return content without spending a `Permit` and its `Receipt`.
 
 mod ask;
@@ -13,14 +12,13 @@ mod search;
 
 use std::sync::Arc;
 
+use crate::asking::Asking;
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::consent::Checker;
-use crate::directory::Register;
 use crate::ledger::Ledger;
 use crate::policy::Engine;
 use crate::store::Store;
-use crate::vault::{Indexer, Opener, Reader, Unwrapper};
+use crate::vault::{Indexer, Opener, Reader};
 
 pub use open::Released;
 pub use search::Found;
@@ -33,18 +31,14 @@ pub struct Door {
     pub engine: Arc<Engine>,
     /// Records.
     pub ledger: Ledger,
-    /// Unwraps a patient's keys, once per request.
-    pub unwrapper: Unwrapper,
     /// Opens content; held by this room alone.
     pub opener: Opener,
     /// Opens labels, search values and evidence.
     pub reader: Reader,
     /// Makes the keyed tags under which rows are found.
     pub indexer: Indexer,
-    /// Believes consents.
-    pub checker: Arc<Checker>,
-    /// Believes enrolments.
-    pub register: Arc<Register>,
+    /// Finds out who asks, and on what consents.
+    pub asking: Asking,
     /// The present moment.
     pub clock: Arc<dyn Clock>,
     /// Chance, for the deeds' ids.

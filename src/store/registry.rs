@@ -38,6 +38,12 @@ impl Store {
         self.db.maybe("identifier", SQL, &[tag.into()], |row| Ok(PatientId::from_bytes(row.array(0)?))).await
     }
 
+    /// Whether the file with this keyed tag was imported.
+    pub async fn imported(&self, tag: &[u8; 32]) -> Result<bool, DbError> {
+        const SQL: &str = "SELECT leaf FROM import_file WHERE tag = $1";
+        Ok(self.db.maybe("import_file", SQL, &[tag.into()], |row| row.int(0)).await?.is_some())
+    }
+
     /// A patient's row.
     pub async fn patient(&self, patient: PatientId) -> Result<Option<PatientRow>, DbError> {
         const SQL: &str = "SELECT patient, state, seal FROM patient WHERE patient = $1";

@@ -22,6 +22,8 @@ pub enum Write {
     Record(NewRecord),
     /// A revision of a consent, which becomes the current one.
     Consent(NewRevision),
+    /// A file that this deed imports, by its keyed tag; a second deed with the same is refused as taken.
+    Import { tag: [u8; 32] },
     /// Forgets the content of a patient whose keys were shredded.
     Forget { patient: PatientId },
 }
@@ -177,6 +179,10 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                 let (body, signature) = (body.as_str().into(), signature.as_slice().into());
                 let args = [party.into(), (*kind).into(), (*revision).into(), body, signature, name.into()];
                 one(turn.run(SQL, &args).await?)?;
+            }
+            Write::Import { tag } => {
+                const SQL: &str = "INSERT INTO import_file (tag, leaf, updated_by) VALUES ($1, $2, $3)";
+                turn.run(SQL, &[tag.into(), leaf.into(), name.into()]).await?;
             }
             Write::Forget { patient } => forget(turn, *patient).await?,
         }

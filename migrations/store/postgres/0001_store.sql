@@ -229,3 +229,14 @@ COMMENT ON COLUMN used_once.jti IS 'SHA-256 of its identifier.';
 COMMENT ON COLUMN used_once.expires IS 'When it may be forgotten, µs.';
 COMMENT ON COLUMN used_once.updated_by IS 'Name of the transaction.';
 CREATE INDEX used_once_expires ON used_once (expires);
+
+CREATE TABLE import_file (
+    tag BYTEA NOT NULL,
+    leaf BIGINT NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (tag)
+);
+COMMENT ON TABLE import_file IS 'Files that the guarantor imported, so that none is imported twice nor half.';
+COMMENT ON COLUMN import_file.tag IS 'Keyed tag of the file''s SHA-256, 32 bytes.';
+COMMENT ON COLUMN import_file.leaf IS 'Log index of the admission.';
+COMMENT ON COLUMN import_file.updated_by IS 'Name of the transaction.';

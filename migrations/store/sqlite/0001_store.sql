@@ -215,3 +215,14 @@ CREATE TABLE used_once (
     PRIMARY KEY (issuer, jti)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX used_once_expires ON used_once (expires);
+
+-- Files that the guarantor imported, so that none is imported twice nor half.
+CREATE TABLE import_file (
+    -- Keyed tag of the file's SHA-256, 32 bytes.
+    tag BLOB NOT NULL,
+    -- Log index of the admission.
+    leaf INTEGER NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (tag)
+) STRICT, WITHOUT ROWID;
