@@ -45,12 +45,13 @@ const HOUSE: &[Room] = &[
     Room("directory",  &["chance", "clock", "db", "id", "json", "ledger", "model", "recall", "store", "vault"], &["ring", "serde_json", "thiserror"]),
     Room("consent",    &["id", "model", "proof", "recall", "store", "vault"], &["ring", "subtle", "thiserror"]),
     Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "ledger", "model", "proof", "store", "vault"], &["ring", "thiserror"]),
-    Room("intake",     &["chance", "clock", "fhir", "id", "json", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
-    Room("release",    &["chance", "clock", "consent", "directory", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
+    Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
+    Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
+    Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),
     // doors: hold nothing
-    Room("http",       &["clock", "fhir", "id", "identity"], &["axum", "http_body_util", "hyper", "hyper_util", "tokio", "tower", "tracing"]),
-    Room("oauth",      &["clock", "consent", "http", "id", "identity", "json", "model"], &["axum", "hyper", "serde", "serde_json", "tracing"]),
-    Room("fhir_api",   &["clock", "consent", "fhir", "http", "id", "identity", "intake", "ledger", "model", "release"], &["axum", "hyper", "serde", "tracing"]),
+    Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "http_body_util", "thiserror", "tokio", "tracing"]),
+    Room("oauth",      &["http", "identity"], &["axum", "serde_json", "tracing"]),
+    Room("fhir_api",   &["clock", "fhir", "http", "id", "identity", "intake", "model", "release"], &["axum", "tracing"]),
     Room("web",        &["clock", "consent", "directory", "http", "id", "identity", "ledger", "model", "release"], &["axum", "hyper", "serde", "tracing"]),
     // roof: put together, nothing lives here
     Room("config",     &["secret"], &["serde", "thiserror", "toml", "url", "std::env", "std::fs", "std::net"]),
