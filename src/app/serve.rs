@@ -34,7 +34,10 @@ pub fn router(house: &Arc<House>) -> Router {
         base_url: house.config.base_url.clone(),
         since: house.clock.now(),
     }));
-    let oauth = oauth::router(Arc::new(oauth::Server { issuer: Arc::clone(&house.issuer) }));
+    let oauth = oauth::router(Arc::new(oauth::Server {
+        issuer: Arc::clone(&house.issuer),
+        development: house.config.development,
+    }));
     let sound = Arc::clone(house);
     let front = Front { sound: Arc::new(move || sound.is_sound()), chance: Arc::clone(&house.chance) };
     Router::new().merge(oauth).nest("/fhir", fhir).layer(axum::middleware::from_fn_with_state(front, guard))

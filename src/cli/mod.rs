@@ -4,7 +4,10 @@
 //! May touch: every room, through `app`.
 //! Must never: contain a deed; print a secret.
 
+mod demo;
+mod enrol;
 mod init;
+mod keys;
 mod log;
 mod open;
 mod serve;
@@ -32,6 +35,22 @@ enum Command {
     Init(init::Args),
     /// Serve the APIs over HTTP
     Serve(serve::Args),
+    /// Serve a demonstration with five fictitious patients (development mode)
+    Demo(demo::Args),
+    /// Print a short-lived token for someone of the demonstration (development mode)
+    Token(demo::TokenArgs),
+    /// Enrol organisations, professionals, software, patients and devices
+    #[command(subcommand)]
+    Enrol(enrol::Command),
+    /// Suspend an organisation, a professional or software: it acts like a revocation of everything
+    Suspend(enrol::Standing),
+    /// Let a suspended enrolment stand again
+    Reinstate(enrol::Standing),
+    /// List the register
+    Directory(Opening),
+    /// Rotate keys, erase a patient's record
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Export, check and verify the tamper-evident log
     #[command(subcommand)]
     Log(log::Command),
@@ -64,6 +83,13 @@ async fn run(command: Command) -> Result<ExitCode, Trouble> {
     match command {
         Command::Init(args) => init::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Token(args) => demo::token(args).await,
+        Command::Enrol(command) => enrol::run(command).await,
+        Command::Suspend(args) => enrol::stand(args, false).await,
+        Command::Reinstate(args) => enrol::stand(args, true).await,
+        Command::Directory(opening) => enrol::list(&opening).await,
+        Command::Keys(command) => keys::run(command).await,
         Command::Log(command) => log::run(command).await,
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn told_to_end() {
+pub(super) async fn told_to_end() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut signal) => drop(signal.recv().await),

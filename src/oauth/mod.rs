@@ -4,6 +4,7 @@
 //! May touch: `identity`, `http`.
 //! Must never: name `store`, `vault` or `policy`; say why a client was not believed.
 
+mod development;
 mod metadata;
 mod token;
 
@@ -18,11 +19,18 @@ use crate::identity::Issuer;
 pub struct Server {
     /// Makes tokens.
     pub issuer: Arc<Issuer>,
+    /// Whether the development identity provider is served.
+    pub development: bool,
 }
 
 /// The routes, to be served at the root of the issuer.
 pub fn router(server: Arc<Server>) -> Router {
-    Router::new()
+    let development = if server.development {
+        Router::new().route("/development/token", post(development::token))
+    } else {
+        Router::new()
+    };
+    development
         .route("/oauth/token", post(token::token))
         .route("/oauth/jwks", get(metadata::jwks))
         .route("/.well-known/oauth-authorization-server", get(metadata::server))
