@@ -2,7 +2,7 @@
 //! for what must not be in it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
@@ -42,6 +42,7 @@ pub struct Home {
     /// What must not be found anywhere on disk.
     canaries: Mutex<Vec<String>>,
     databases: Vec<String>,
+    told: AtomicBool,
 }
 
 /// An open house and its tasks.
@@ -150,7 +151,13 @@ impl Home {
             seed,
             canaries: Mutex::new(Vec::new()),
             databases,
+            told: AtomicBool::new(false),
         }
+    }
+
+    /// Houses opened from now on publish checkpoints at start and when told, not by themselves.
+    pub fn publish_when_told(&self) {
+        self.told.store(true, Ordering::SeqCst);
     }
 
     pub fn path(&self) -> &Path {
@@ -163,9 +170,13 @@ impl Home {
     }
 
     fn means(&self, folder: &Path) -> Means {
+        let mut config = self.config.clone();
+        if self.told.load(Ordering::SeqCst) {
+            config.checkpoint_secs = 86_400;
+        }
         Means {
             folder: folder.to_owned(),
-            config: self.config.clone(),
+            config,
             passphrase: Secret::new(PASSPHRASE.to_owned()),
             clock: Arc::clone(&self.clock.lock().unwrap()),
             chance: Arc::new(SystemChance::new()),

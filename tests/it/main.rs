@@ -30,4 +30,5 @@ mod scan;
 mod wire;
 
 mod kills;
+mod logs;
 mod revoked;
