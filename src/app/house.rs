@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, RootConfig};
-use crate::consent::Checker;
+use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
@@ -96,6 +96,8 @@ pub struct House {
     pub enrolments: Arc<Enrolments>,
     /// Enrols patients.
     pub patients: Arc<Patients>,
+    /// The deeds of patients over their consents.
+    pub consents: Arc<Consents>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
     /// Checks access tokens.
@@ -222,6 +224,21 @@ impl House {
                 indexer: keyring.indexer(),
                 mac: keyring.row_mac(),
                 registry: keyring.registry_signer(),
+                clock: Arc::clone(&clock),
+                chance: Arc::clone(&chance),
+            }),
+            consents: Arc::new(Consents {
+                store: store.clone(),
+                ledger: ledger.clone(),
+                checker: Arc::clone(&checker),
+                engine: Arc::clone(&engine),
+                register: Arc::clone(&register),
+                unwrapper: keyring.unwrapper(),
+                sealer: keyring.sealer(),
+                indexer: keyring.indexer(),
+                mac: keyring.row_mac(),
+                signer: keyring.consent_signer(),
+                origins: config.origins.clone(),
                 clock: Arc::clone(&clock),
                 chance: Arc::clone(&chance),
             }),

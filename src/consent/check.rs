@@ -129,7 +129,9 @@ pub(super) fn verify_by(device: &Device, said: &[u8], evidence: &Evidence) -> Re
         DeviceKind::Passkey { credential, rp_id, origins } => {
             let credential = base64url::decode(credential).map_err(|_| Unproved("credential"))?;
             let site = Site { rp_id: rp_id.clone(), origins: origins.clone() };
-            let kind = Kind::Passkey { credential: &credential, user_handle: None, site: &site };
+            // WA-12: a handle, when the authenticator tells one, is the patient's id.
+            let handle = Some(device.patient.as_bytes().as_slice());
+            let kind = Kind::Passkey { credential: &credential, user_handle: handle, site: &site };
             statement::verify(said, evidence, &EnrolledKey { device: device.id, key, kind }, None).map_err(refused)
         }
     }
