@@ -28,7 +28,7 @@ pub(crate) struct File {
     /// Whether all of it is compiled for tests only.
     pub(crate) test: bool,
     /// The modules it declares for tests only.
-    test_modules: Vec<String>,
+    pub(crate) test_modules: Vec<String>,
 }
 
 impl File {
