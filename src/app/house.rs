@@ -11,7 +11,7 @@ use crate::asking::Asking;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, RootConfig};
-use crate::consent::Checker;
+use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
@@ -100,6 +100,8 @@ pub struct House {
     pub enrolments: Arc<Enrolments>,
     /// Enrols patients.
     pub patients: Arc<Patients>,
+    /// The deeds of patients over their consents.
+    pub consents: Arc<Consents>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
     /// Checks access tokens.
@@ -241,6 +243,21 @@ impl House {
                 chance: Arc::clone(&chance),
             }),
             patients,
+            consents: Arc::new(Consents {
+                store: store.clone(),
+                ledger: ledger.clone(),
+                checker: Arc::clone(&checker),
+                engine: Arc::clone(&engine),
+                register: Arc::clone(&register),
+                unwrapper: keyring.unwrapper(),
+                sealer: keyring.sealer(),
+                indexer: keyring.indexer(),
+                mac: keyring.row_mac(),
+                signer: keyring.consent_signer(),
+                origins: config.origins.clone(),
+                clock: Arc::clone(&clock),
+                chance: Arc::clone(&chance),
+            }),
             issuer: Arc::new(issuer(&config, &keyring, &store, &register, (&clock, &chance))),
             authenticator: Arc::new(authenticator(&config, &keyring, &store, &clock)?),
             sound: Arc::new(AtomicBool::new(true)),
