@@ -200,15 +200,16 @@ pub fn labelled(kind: &str, patient: PatientId, text: &str, label: &str) -> Stri
     resource.to_string()
 }
 
-/// Takes in a resource as the guarantor does and gives its key.
+/// Takes in a resource of a known patient as the guarantor does and gives its key.
 pub async fn import(house: &House, resource: String) -> RecordKey {
-    let kind = if resource.contains("\"resourceType\":\"Condition\"") { "Condition" } else { "Observation" };
-    let imported = house.intake.import(resource.into_bytes()).await.unwrap().expect("each import is another text");
-    newest(house, imported.patient, kind).await
-}
-
-async fn newest(house: &House, patient: PatientId, kind: &str) -> RecordKey {
-    records(house, patient, kind).await.into_iter().max().unwrap()
+    let read: serde_json::Value = serde_json::from_str(&resource).unwrap();
+    let kind = read["resourceType"].as_str().unwrap();
+    let patient = read["subject"]["reference"].as_str().unwrap().strip_prefix("Patient/").unwrap().parse().unwrap();
+    // Ids tell no order within a millisecond: the new one is the one that was not there.
+    let before = records(house, patient, kind).await;
+    house.intake.import(resource.into_bytes()).await.unwrap().expect("each import is another text");
+    let after = records(house, patient, kind).await;
+    after.into_iter().find(|key| !before.contains(key)).unwrap()
 }
 
 /// The keys of a patient's records of one type, found without asking the door.

@@ -29,6 +29,8 @@ mod proxy;
 mod scan;
 mod wire;
 
+mod doors;
+mod framing;
 mod kills;
 mod logs;
 mod revoked;
