@@ -198,6 +198,20 @@ impl Home {
         Ok(Open { house, chores })
     }
 
+    /// Opens the house from another folder, its databases behind `address`.
+    pub async fn open_through(&self, folder: &Path, address: std::net::SocketAddr) -> Open {
+        let mut means = self.means(folder);
+        let through = |url: &String| {
+            let mut url = url::Url::parse(url).unwrap();
+            url.set_port(Some(address.port())).unwrap();
+            url.to_string()
+        };
+        means.config.store = means.config.store.as_ref().map(through);
+        means.config.keystore = means.config.keystore.as_ref().map(through);
+        let (house, chores) = House::open(means).await.unwrap();
+        Open { house, chores }
+    }
+
     /// The folder of another node over the same databases.
     pub fn node(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();

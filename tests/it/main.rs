@@ -31,6 +31,7 @@ mod wire;
 
 mod doors;
 mod framing;
+mod hangups;
 mod kills;
 mod logs;
 mod revoked;
