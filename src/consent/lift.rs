@@ -22,11 +22,7 @@ impl Consents {
     }
 
     /// Whom the exclusion that `said` would lift shuts out.
-    pub(super) async fn excluded(
-        &self,
-        said: &Statement,
-        keys: &PatientKeys,
-    ) -> Result<ProfessionalId, ConsentError> {
+    pub(super) async fn excluded(&self, said: &Statement, keys: &PatientKeys) -> Result<ProfessionalId, ConsentError> {
         let standing = self.standing(said.patient, said.consent, keys).await?;
         match standing.said.op {
             Op::Exclude(professional) => Ok(professional),

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{ConsentError, Consents};
 use crate::directory::Professional;
 use crate::id::{ClientId, ConsentId, DeedId, PatientId};
+use crate::model::Op;
 use crate::model::{
     Actor, ClinicalScope, Grantee, Interaction, OrganisationKind, Purpose, RecordFacts, RecordKey, Software, Terms,
 };
-use crate::model::Op;
 use crate::policy::{Exclusion, Provision, Question, Standing};
 use crate::vault::{PatientKeys, Place};
 

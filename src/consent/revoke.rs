@@ -38,7 +38,12 @@ impl Consents {
         Err(Unrecorded::Unplaced(Unplaced::Busy).into())
     }
 
-    async fn end(&self, standing: &Standing, said: &Statement, keys: &PatientKeys) -> Result<Option<u64>, ConsentError> {
+    async fn end(
+        &self,
+        standing: &Standing,
+        said: &Statement,
+        keys: &PatientKeys,
+    ) -> Result<Option<u64>, ConsentError> {
         let kept = Kept { statement: said.to_bytes(), ..Kept::default() };
         let until = Timestamp(i64::MAX);
         let making = Making { act: Act::Revoke, grantee: standing.tag()?, ends: true, until };

@@ -232,9 +232,10 @@ fn authored(authored: &Period, language: Language) -> Result<String, Unsayable> 
 /// Which sensitive data flow, and that the others do not.
 fn labels(terms: &Terms, language: Language) -> String {
     let mut out = match terms.confidentiality {
-        Confidentiality::U | Confidentiality::L | Confidentiality::M => {
-            language.pick(", hors données de confidentialité normale ou renforcée", ", except what is of normal or higher confidentiality")
-        }
+        Confidentiality::U | Confidentiality::L | Confidentiality::M => language.pick(
+            ", hors données de confidentialité normale ou renforcée",
+            ", except what is of normal or higher confidentiality",
+        ),
         Confidentiality::N => "",
         Confidentiality::R => language.pick(", y compris ce qui est confidentiel", ", including what is restricted"),
         Confidentiality::V => {
@@ -251,10 +252,9 @@ fn labels(terms: &Terms, language: Language) -> String {
     let named: Vec<String> = terms.sensitivity.iter().map(|s| words::sensitivity(s, language).to_owned()).collect();
     let named = joined(&named, language);
     let _infallible = match language {
-        Language::Fr => write!(
-            out,
-            "\u{202f}; vos données sensibles sont ouvertes pour {named}, et restent cachées pour le reste"
-        ),
+        Language::Fr => {
+            write!(out, "\u{202f}; vos données sensibles sont ouvertes pour {named}, et restent cachées pour le reste")
+        }
         Language::En => write!(out, "; your sensitive data are open for {named}, and stay hidden otherwise"),
     };
     out
@@ -270,9 +270,24 @@ fn joined(items: &[String], language: Language) -> String {
 
 /// A public name on one line, without marks that would end the quotation it stands in or turn the text round.
 fn plain(name: &str) -> String {
-    let unfit = |c: char| c.is_control() || "«»“”".contains(c) || ('\u{2028}'..='\u{202e}').contains(&c)
-        || ('\u{2066}'..='\u{2069}').contains(&c) || matches!(c, '\u{200e}' | '\u{200f}');
-    name.chars().map(|c| if unfit(c) { ' ' } else if c == '\'' { '’' } else { c }).collect()
+    let unfit = |c: char| {
+        c.is_control()
+            || "«»“”".contains(c)
+            || ('\u{2028}'..='\u{202e}').contains(&c)
+            || ('\u{2066}'..='\u{2069}').contains(&c)
+            || matches!(c, '\u{200e}' | '\u{200f}')
+    };
+    name.chars()
+        .map(|c| {
+            if unfit(c) {
+                ' '
+            } else if c == '\'' {
+                '’'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 fn capital(text: &str) -> String {
@@ -371,6 +386,14 @@ mod tests {
         let text = sentence(Said::Grant(&terms), &who, terms.valid.from, Language::Fr).unwrap();
         assert!(text.starts_with("L’assureur «\u{a0}Mutuelle  a tous les droits   \u{a0}» pourra lire"), "{text}");
         assert!(text.ends_with("jamais votre dossier médical."), "{text}");
-        assert_eq!(sentence(Said::Grant(&super::tests::terms(who.grantee.clone(), &["Basic.r"])), &who, Timestamp(0), Language::Fr), Err(Unsayable("scope")));
+        assert_eq!(
+            sentence(
+                Said::Grant(&super::tests::terms(who.grantee.clone(), &["Basic.r"])),
+                &who,
+                Timestamp(0),
+                Language::Fr
+            ),
+            Err(Unsayable("scope"))
+        );
     }
 }

@@ -78,8 +78,7 @@ impl Store {
 
     /// How many requests of an asker are open with a patient.
     pub async fn open_requests(&self, patient: PatientId, asker: &[u8; 16]) -> Result<i64, DbError> {
-        const SQL: &str =
-            "SELECT COUNT(*) FROM consent_request WHERE patient = $1 AND asker = $2 AND state = 'open'";
+        const SQL: &str = "SELECT COUNT(*) FROM consent_request WHERE patient = $1 AND asker = $2 AND state = 'open'";
         let args = [patient.as_bytes().into(), asker.into()];
         Ok(self.db().maybe("consent_request", SQL, &args, |row| row.int(0)).await?.unwrap_or(0))
     }

@@ -86,11 +86,8 @@ async fn only_an_active_key_of_the_patient_signs() {
     let world = World::new().await;
     let (me, other) = (world.patient().await, world.patient().await);
     let draft = world.draft(&me, Wish::Grant(world.terms(&["Observation.rs"]))).await.unwrap();
-    let with = |jws: String| Signed {
-        statement: draft.statement.clone(),
-        evidence: Evidence::Device(jws),
-        answers: None,
-    };
+    let with =
+        |jws: String| Signed { statement: draft.statement.clone(), evidence: Evidence::Device(jws), answers: None };
     let consents = &world.house.consents;
     for jws in [
         other.jws(other.device, &draft.statement),
@@ -119,7 +116,9 @@ async fn a_passkey_signs_on_our_pages_with_the_person_verified() {
     let lab = world.admit(&me, "Observation", |_| {}).await;
     let draft = world.draft(&me, Wish::Grant(world.terms(&["Observation.rs"]))).await.unwrap();
     let consents = &world.house.consents;
-    for bad in [me.assertion(&draft.statement, ORIGIN, 0x01), me.assertion(&draft.statement, "https://evil.example", 0x05)] {
+    for bad in
+        [me.assertion(&draft.statement, ORIGIN, 0x01), me.assertion(&draft.statement, "https://evil.example", 0x05)]
+    {
         assert!(matches!(consents.sign(patient, &bad).await, Err(ConsentError::Unsigned)));
     }
     consents.sign(patient, &me.assertion(&draft.statement, ORIGIN, 0x05)).await.unwrap();
@@ -168,7 +167,11 @@ async fn a_suspended_or_unknown_grantee_is_given_nothing() {
     world.house.enrolments.set_standing(world.martin.as_bytes(), false).await.unwrap();
     let draft = world.draft(&me, Wish::Grant(world.terms(&["Observation.rs"]))).await;
     assert!(matches!(draft, Err(ConsentError::NoGrantee)));
-    let nobody = world.terms_for(Grantee::Organisation(crate::id::OrganisationId::from_bytes([9; 16])), Purpose::Treat, &["Observation.rs"]);
+    let nobody = world.terms_for(
+        Grantee::Organisation(crate::id::OrganisationId::from_bytes([9; 16])),
+        Purpose::Treat,
+        &["Observation.rs"],
+    );
     assert!(matches!(world.draft(&me, Wish::Grant(nobody)).await, Err(ConsentError::NoGrantee)));
     world.end().await;
 }

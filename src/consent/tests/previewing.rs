@@ -30,7 +30,8 @@ async fn a_preview_names_exactly_the_records_that_release_then_gives() {
             1 => Grantee::Organisation(world.hospital),
             _ => Grantee::Role(world.hospital, "60".parse().unwrap()),
         };
-        terms.scope = KINDS.iter().filter(|_| chance.below(2) == 0).map(|k| format!("{k}.rs").parse().unwrap()).collect();
+        terms.scope =
+            KINDS.iter().filter(|_| chance.below(2) == 0).map(|k| format!("{k}.rs").parse().unwrap()).collect();
         if terms.scope.is_empty() {
             terms.scope.push("*.rs".parse().unwrap());
         }

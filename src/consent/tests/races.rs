@@ -14,8 +14,7 @@ use crate::model::Terms;
 
 /// Runs all of them at once.
 pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<(Pin<Box<F>>, Option<F::Output>)> =
-        futures.into_iter().map(|f| (Box::pin(f), None)).collect();
+    let mut waiting: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
     let mut together = pin!(std::future::poll_fn(|context| {
         let mut ready = true;
         for (future, output) in &mut waiting {

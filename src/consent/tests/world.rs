@@ -283,7 +283,11 @@ impl World {
 
 impl Me {
     pub(crate) fn signed(&self, statement: &[u8]) -> Signed {
-        Signed { statement: statement.to_vec(), evidence: Evidence::Device(self.jws(self.device, statement)), answers: None }
+        Signed {
+            statement: statement.to_vec(),
+            evidence: Evidence::Device(self.jws(self.device, statement)),
+            answers: None,
+        }
     }
 
     pub(crate) fn jws(&self, kid: DeviceId, statement: &[u8]) -> String {
