@@ -11,6 +11,7 @@ mod keys;
 mod log;
 mod open;
 mod serve;
+mod tour;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ enum Command {
     Init(init::Args),
     /// Serve the APIs over HTTP
     Serve(serve::Args),
+    /// Play the whole story over HTTP and fail if any promise is broken
+    Tour(tour::Args),
     /// Serve a demonstration with five fictitious patients (development mode)
     Demo(demo::Args),
     /// Print a short-lived token for someone of the demonstration (development mode)
@@ -83,6 +86,7 @@ async fn run(command: Command) -> Result<ExitCode, Trouble> {
     match command {
         Command::Init(args) => init::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Tour(args) => tour::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Token(args) => demo::token(args).await,
         Command::Enrol(command) => enrol::run(command).await,
