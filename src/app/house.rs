@@ -206,36 +206,10 @@ impl House {
             ledger: ledger.clone(),
         };
         let door = door(&store, &ledger, &keyring, &engine, &asking, (&clock, &chance));
-        let publisher = Arc::new(Publisher {
-            store: store.clone(),
-            clock: Arc::clone(&clock),
-            signer: keyring.log_signer(),
-            verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, keyring.log_signer().public())
-                .map_err(|_| Cannot::Key)?,
-            mac: keyring.row_mac(),
-            anchor: folder.join("anchor"),
-        });
-        let patients = Arc::new(Patients {
-            store: store.clone(),
-            ledger: ledger.clone(),
-            enroller: keyring.enroller(),
-            unwrapper: keyring.unwrapper(),
-            shredder: keyring.shredder(),
-            indexer: keyring.indexer(),
-            mac: keyring.row_mac(),
-            registry: keyring.registry_signer(),
-            clock: Arc::clone(&clock),
-            chance: Arc::clone(&chance),
-        });
+        let publisher = Arc::new(publisher(&store, &keyring, &config, &clock, folder.join("anchor"))?);
+        let patients = Arc::new(patients(&store, &ledger, &keyring, (&clock, &chance)));
         let house = Self {
-            enrolments: Arc::new(Enrolments {
-                store: store.clone(),
-                ledger: ledger.clone(),
-                registry: keyring.registry_signer(),
-                register: Arc::clone(&register),
-                clock: Arc::clone(&clock),
-                chance: Arc::clone(&chance),
-            }),
+            enrolments: Arc::new(enrolments(&store, &ledger, &keyring, &register, (&clock, &chance))),
             intake: Arc::new(Intake {
                 store: store.clone(),
                 engine: Arc::clone(&engine),
@@ -372,6 +346,61 @@ fn door(
         reader: keyring.reader(),
         indexer: keyring.indexer(),
         asking: asking.clone(),
+        clock: Arc::clone(clock),
+        chance: Arc::clone(chance),
+    }
+}
+
+fn publisher(
+    store: &Store,
+    keyring: &Keyring,
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    anchor: PathBuf,
+) -> Result<Publisher, Cannot> {
+    let signer = keyring.log_signer();
+    Ok(Publisher {
+        store: store.clone(),
+        clock: Arc::clone(clock),
+        verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, signer.public()).map_err(|_| Cannot::Key)?,
+        signer,
+        mac: keyring.row_mac(),
+        anchor,
+    })
+}
+
+fn enrolments(
+    store: &Store,
+    ledger: &Ledger,
+    keyring: &Keyring,
+    register: &Arc<Register>,
+    (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Chance>),
+) -> Enrolments {
+    Enrolments {
+        store: store.clone(),
+        ledger: ledger.clone(),
+        registry: keyring.registry_signer(),
+        register: Arc::clone(register),
+        clock: Arc::clone(clock),
+        chance: Arc::clone(chance),
+    }
+}
+
+fn patients(
+    store: &Store,
+    ledger: &Ledger,
+    keyring: &Keyring,
+    (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Chance>),
+) -> Patients {
+    Patients {
+        store: store.clone(),
+        ledger: ledger.clone(),
+        enroller: keyring.enroller(),
+        unwrapper: keyring.unwrapper(),
+        shredder: keyring.shredder(),
+        indexer: keyring.indexer(),
+        mac: keyring.row_mac(),
+        registry: keyring.registry_signer(),
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
     }
