@@ -1,2 +1,7 @@
 //! The `garant` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    garant::cli::main()
+}

@@ -206,7 +206,7 @@ impl House {
             ledger: ledger.clone(),
         };
         let door = door(&store, &ledger, &keyring, &engine, &asking, (&clock, &chance));
-        let publisher = Arc::new(publisher(&store, &keyring, &config, &clock, folder.join("anchor"))?);
+        let publisher = Arc::new(publisher(&config, &folder, &keyring, &store, &clock)?);
         let patients = Arc::new(patients(&store, &ledger, &keyring, (&clock, &chance)));
         let house = Self {
             enrolments: Arc::new(enrolments(&store, &ledger, &keyring, &register, (&clock, &chance))),
@@ -317,6 +317,24 @@ fn root(means: &Means, create: bool) -> Result<Arc<dyn Root>, Cannot> {
     })
 }
 
+fn publisher(
+    config: &Config,
+    folder: &Path,
+    keyring: &Keyring,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> Result<Publisher, Cannot> {
+    let signer = keyring.log_signer();
+    Ok(Publisher {
+        store: store.clone(),
+        clock: Arc::clone(clock),
+        verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, signer.public()).map_err(|_| Cannot::Key)?,
+        signer,
+        mac: keyring.row_mac(),
+        anchor: folder.join("anchor"),
+    })
+}
+
 fn checker(keyring: &Keyring, config: &Config) -> Result<Checker, Cannot> {
     let signer = keyring.consent_signer();
     Ok(Checker {
@@ -349,24 +367,6 @@ fn door(
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
     }
-}
-
-fn publisher(
-    store: &Store,
-    keyring: &Keyring,
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    anchor: PathBuf,
-) -> Result<Publisher, Cannot> {
-    let signer = keyring.log_signer();
-    Ok(Publisher {
-        store: store.clone(),
-        clock: Arc::clone(clock),
-        verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, signer.public()).map_err(|_| Cannot::Key)?,
-        signer,
-        mac: keyring.row_mac(),
-        anchor,
-    })
 }
 
 fn enrolments(

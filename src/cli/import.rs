@@ -61,7 +61,8 @@ pub async fn run(house: &House, args: &ImportArgs) -> Result<ExitCode, CannotImp
     }
     let files = files::find(&args.paths)?;
     let mut report = Report::new(files.len(), args.dry_run);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    // One worker of the runtime per processor.
+    let processors = tokio::runtime::Handle::current().metrics().num_workers();
     let jobs = args.jobs.unwrap_or(2 * processors).max(1);
     let room = Arc::new(Semaphore::new(HELD as usize));
     let mut left = files.into_iter();

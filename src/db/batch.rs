@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
+use super::Arg;
+
 /// The largest number of rows in one statement.
-pub(super) const MOST: usize = 64;
+const MOST: usize = 64;
 
 /// `{head} ($1,$2),($3,$4) {tail}`: a statement over as many rows as are given, with `columns` placeholders each.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +23,22 @@ pub struct Batch {
 static TEXTS: Mutex<Option<HashMap<(&'static str, usize), &'static str>>> = Mutex::new(None);
 
 impl Batch {
+    /// The statements over all of `rows`, each with its values.
+    pub(super) fn statements<'r>(
+        &self,
+        rows: &'r [Vec<Arg<'r>>],
+    ) -> impl Iterator<Item = (&'static str, Vec<Arg<'r>>)> {
+        let batch = *self;
+        let mut left = rows;
+        Self::cuts(rows.len()).map(move |cut| {
+            let (now, rest) = left.split_at_checked(cut).unwrap_or((left, &[]));
+            left = rest;
+            (batch.text(cut), now.iter().flatten().cloned().collect())
+        })
+    }
+
     /// How `rows` are cut into statements: powers of two up to 64, so that few texts exist and each is prepared once.
-    pub(super) fn cuts(rows: usize) -> impl Iterator<Item = usize> {
+    fn cuts(rows: usize) -> impl Iterator<Item = usize> {
         let mut left = rows;
         std::iter::from_fn(move || {
             let cut = if left >= MOST { MOST } else { left.checked_ilog2().map_or(0, |log| 1 << log) };
@@ -32,7 +48,7 @@ impl Batch {
     }
 
     /// The statement for exactly `rows` rows. Built of constants only and kept for ever (at most seven per batch).
-    pub(super) fn text(&self, rows: usize) -> &'static str {
+    fn text(&self, rows: usize) -> &'static str {
         let mut guard = TEXTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         guard.get_or_insert_with(HashMap::new).entry((self.head, rows)).or_insert_with(|| {
             let mut text = String::from(self.head);

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, PgPool, Postgres, Row as _, Sqlite, SqlitePool};
+use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, SqlSafeStr as _, Sqlite, SqlitePool};
 
 use super::{Arg, Batch, DbError, Holds, Location, Migration, Settings};
 
@@ -240,6 +240,21 @@ impl Db {
         Ok(self.all(table, sql, args, read).await?.into_iter().next())
     }
 
+    /// Reads the rows of a batch statement over `rows`.
+    pub async fn all_rows<T>(
+        &self,
+        table: &'static str,
+        batch: &Batch,
+        rows: &[Vec<Arg<'_>>],
+        read: impl Fn(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Vec<T>, DbError> {
+        let mut out = Vec::new();
+        for (sql, args) in batch.statements(rows) {
+            out.extend(self.all(table, sql, &args, &read).await?);
+        }
+        Ok(out)
+    }
+
     /// A connection for writing. Take it only inside a task that nobody can cancel.
     pub async fn writer(&self) -> Result<Writer, DbError> {
         Ok(Writer { held: self.hold().await?, db: self.clone(), open: false })
@@ -384,12 +399,8 @@ impl Turn<'_> {
 
     /// Runs a batch statement over `rows` (each with the batch's number of values).
     pub async fn run_rows(&mut self, batch: &Batch, rows: &[Vec<Arg<'_>>]) -> Result<(), DbError> {
-        let mut left = rows;
-        for cut in Batch::cuts(rows.len()) {
-            let (now, rest) = left.split_at(cut);
-            left = rest;
-            let args: Vec<Arg<'_>> = now.iter().flatten().cloned().collect();
-            self.run(batch.text(cut), &args).await?;
+        for (sql, args) in batch.statements(rows) {
+            self.run(sql, &args).await?;
         }
         Ok(())
     }
@@ -402,13 +413,9 @@ impl Turn<'_> {
         rows: &[Vec<Arg<'_>>],
         read: impl Fn(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
-        let mut left = rows;
         let mut out = Vec::new();
-        for cut in Batch::cuts(rows.len()) {
-            let (now, rest) = left.split_at(cut);
-            left = rest;
-            let args: Vec<Arg<'_>> = now.iter().flatten().cloned().collect();
-            out.extend(self.all(table, batch.text(cut), &args, &read).await?);
+        for (sql, args) in batch.statements(rows) {
+            out.extend(self.all(table, sql, &args, &read).await?);
         }
         Ok(out)
     }

@@ -1,1 +1,82 @@
-//! Charter to be written.
+//! The clinicians' door: FHIR R4 over HTTP.
+//!
+//! Lives here: the routes under `/fhir`.
+//! May touch: `release`, `intake`, `identity`, `fhir`, `http`.
+//! Must never: name `store`, `vault` or `policy`; show anything but what was `Released`.
+
+mod capability;
+mod deposit;
+mod read;
+mod search;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Response, StatusCode};
+use axum::routing::{get, post};
+
+use crate::clock::Timestamp;
+use crate::fhir::{Code, outcome};
+use crate::http::{bearer, fhir, unauthorized};
+use crate::intake::Intake;
+use crate::identity::{Authenticator, Patients};
+use crate::model::{Bearer, Interaction};
+use crate::release::Door;
+
+/// What the door needs.
+pub struct Api {
+    /// The one door out.
+    pub door: Arc<Door>,
+    /// The way in.
+    pub intake: Arc<Intake>,
+    /// Who asks.
+    pub authenticator: Arc<Authenticator>,
+    /// Finds patients by identifier.
+    pub patients: Arc<Patients>,
+    /// The FHIR base URL, without a final slash.
+    pub base_url: String,
+    /// When this server's capabilities last changed.
+    pub since: Timestamp,
+}
+
+/// The routes, under `/fhir`.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/metadata", get(capability::metadata))
+        .route("/", post(deposit::bundle))
+        .route("/{resource_type}", get(search::search).post(deposit::create))
+        .route("/{resource_type}/{id}", get(read::read))
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
+        .with_state(api)
+}
+
+impl Api {
+    /// The bearer of a request to `path` (under the base, with its leading slash).
+    async fn bearer(&self, headers: &HeaderMap, method: &str, path: &str) -> Result<Bearer, Response<Body>> {
+        let url = format!("{}{path}", self.base_url);
+        bearer(&self.authenticator, headers, method, &url).await.map_err(|why| unauthorized(&why))
+    }
+}
+
+/// Whether any scope of the token speaks of this type and interaction; if none does, that is said aloud, for it
+/// tells nothing about any patient (CF-12).
+fn in_scope(bearer: &Bearer, interaction: Interaction, resource_type: &str) -> bool {
+    bearer.scopes.iter().any(|scope| {
+        scope.interactions.has(interaction) && scope.resource_type.as_deref().is_none_or(|t| t == resource_type)
+    })
+}
+
+/// The name of a resource type as we know it, when it is one.
+fn known_type(name: &str) -> Option<&'static str> {
+    crate::fhir::resource_types().find(|known| *known == name)
+}
+
+async fn unknown() -> Response<Body> {
+    fhir(StatusCode::NOT_FOUND, outcome::of_one(Code::NotFound, "not found"))
+}
+
+async fn not_allowed() -> Response<Body> {
+    fhir(StatusCode::METHOD_NOT_ALLOWED, outcome::of_one(Code::NotSupported, "this interaction is not offered"))
+}

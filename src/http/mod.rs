@@ -1,1 +1,51 @@
-//! Charter to be written.
+//! The porch that all doors share.
+//!
+//! Lives here: errors to responses, credentials from headers, bodies with limits, strict query strings, and the
+//! checks every request passes first.
+//! May touch: `identity` (who asks), `fhir` (outcomes), `release` (what is withheld); `axum`.
+//! Must never: contain a route; put a reason into a body.
+
+mod answer;
+mod body;
+mod front;
+mod pairs;
+mod withheld;
+
+pub use answer::{FHIR_JSON, fhir, problem, unauthorized};
+pub use body::{TooMuch, read_body};
+pub use front::{Front, guard};
+pub use pairs::{BadPairs, Pair, pairs};
+pub use withheld::withheld;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+
+use crate::identity::{Authenticator, Credentials, Unauthenticated};
+use crate::model::Bearer;
+
+/// The bearer of a request: exactly one `Authorization` header, at most one `DPoP` header, a good token.
+///
+/// `url` is the public address, from configuration and the path received; the `Host` header has no say (D04).
+///
+/// # Errors
+/// [`Unauthenticated`]: answer with [`unauthorized`], whatever the reason.
+pub async fn bearer(
+    authenticator: &Authenticator,
+    headers: &HeaderMap,
+    method: &str,
+    url: &str,
+) -> Result<Bearer, Unauthenticated> {
+    let authorization = only(headers, AUTHORIZATION.as_str())?.ok_or(Unauthenticated::Refused("no credentials"))?;
+    let dpop = only(headers, "dpop")?;
+    authenticator.authenticate(Credentials { authorization, dpop, method, url }).await
+}
+
+/// The value of a header that may occur once.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Unauthenticated> {
+    let mut values = headers.get_all(name).iter();
+    let value = match values.next() {
+        None => return Ok(None),
+        Some(value) => value.to_str().map_err(|_| Unauthenticated::Refused("header"))?,
+    };
+    if values.next().is_some() { Err(Unauthenticated::Refused("header twice")) } else { Ok(Some(value)) }
+}

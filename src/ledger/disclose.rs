@@ -176,12 +176,11 @@ impl Ledger {
         keys: Option<&PatientKeys>,
     ) -> Result<Deed, Unrecorded> {
         let patient = if keys.is_some() { about.patient.unwrap_or(NOBODY) } else { NOBODY };
-        let (commitment, personal) = match keys {
-            Some(keys) => self.seal(id, patient, &about, keys)?,
-            None => {
-                let keys = self.unwrapper.keys(NOBODY).await.map_err(|_| Unrecorded::Sealing)?;
-                self.seal(id, NOBODY, &about, &keys)?
-            }
+        let (commitment, personal) = if let Some(keys) = keys {
+            self.seal(id, patient, &about, keys)?
+        } else {
+            let keys = self.unwrapper.keys(NOBODY).await.map_err(|_| Unrecorded::Sealing)?;
+            self.seal(id, NOBODY, &about, &keys)?
         };
         Ok(Deed {
             id,

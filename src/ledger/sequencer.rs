@@ -314,7 +314,8 @@ impl Current {
         if deed.change.is_none() && !deed.basis.iter().all(holds) {
             return Some("stale");
         }
-        let Some(change) = deed.change else { return None };
+        // Nothing is to change and all that is cited holds: it stands.
+        let change = deed.change?;
         let fits = match self.0.get(&(patient, change.consent)) {
             None => change.makes == 1,
             Some((revision, live)) => *live && change.makes == revision + 1,

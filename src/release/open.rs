@@ -33,9 +33,11 @@ impl Released {
     pub const fn leaf(&self) -> u64 {
         self.leaf
     }
+}
 
-    /// The stored FHIR text, byte for byte.
-    pub fn as_bytes(&self) -> &[u8] {
+/// The stored FHIR text, byte for byte; wiped from memory when the answer has been sent.
+impl AsRef<[u8]> for Released {
+    fn as_ref(&self) -> &[u8] {
         &self.text
     }
 }
@@ -44,6 +46,7 @@ impl Door {
     /// Opens what `permit` admits and `receipt` has on record. Both are spent: one disclosure, one opening.
     ///
     /// All or nothing: a row that is missing or does not open withholds everything.
+    #[expect(clippy::needless_pass_by_value, reason = "permit and receipt are spent here")]
     pub(super) fn open(
         &self,
         permit: Permit,

@@ -1,5 +1,7 @@
 //! Searching one type within one patient: decide on every record, then match, record exactly what matched, open.
 
+use std::collections::{HashMap, HashSet};
+
 use super::ask::{about, denied, unasked};
 use super::open::Released;
 use super::{Door, Withheld};
@@ -7,13 +9,14 @@ use crate::fhir::{Query, SearchValues};
 use crate::id::{DeedId, PatientId, RecordId};
 use crate::ledger::personal::{Records, Touched};
 use crate::model::{Bearer, Interaction, RecordFacts, RecordKey, Sealed};
+use crate::policy::Permit;
 use crate::store::rows::RecordRow;
 use crate::vault::{PatientKeys, Place};
 
 /// The most records one search releases.
 const MOST: usize = 1000;
 
-/// What a search found, in the order of the records' ids.
+/// What a search found, in the order asked for, else that of the records' ids (which is that of admission).
 #[derive(Debug, Default)]
 pub struct Found {
     /// The matches this bearer may see.
@@ -71,7 +74,7 @@ impl Door {
             Err(denial) => return Err(self.refuse(denied(&denial), about, Some(&keys)).await),
         };
         let matching = self.matching(&permit, &gathered.records, &keys, query)?;
-        let permit = match permit.narrow_to(|key| matching.contains(&key.record)) {
+        let permit = match permit.narrow_to(|key| matching.contains_key(&key.record)) {
             Ok(permit) => permit,
             Err(denial) => return Err(self.refuse(denied(&denial), about, Some(&keys)).await),
         };
@@ -88,7 +91,15 @@ impl Door {
         else {
             return Err(Withheld::Hidden);
         };
-        Ok(Found { matches: self.open(permit, receipt, &keys, rows)? })
+        let mut matches = self.open(permit, receipt, &keys, rows)?;
+        if !query.sort.is_empty() {
+            let values = |r: &Released| matching.get(&r.key().record);
+            matches.sort_by(|a, b| match (values(a), values(b)) {
+                (Some(a), Some(b)) => query.compare(a, b),
+                _ => std::cmp::Ordering::Equal,
+            });
+        }
+        Ok(Found { matches })
     }
 
     fn facts(
@@ -112,20 +123,20 @@ impl Door {
 
     fn matching(
         &self,
-        permit: &crate::policy::Permit,
+        permit: &Permit,
         rows: &[RecordRow],
         keys: &PatientKeys,
         query: &Query,
-    ) -> Result<std::collections::BTreeSet<RecordId>, Withheld> {
-        let mut matching = std::collections::BTreeSet::new();
-        let admitted: std::collections::BTreeSet<RecordId> = permit.records().iter().map(|(k, _)| k.record).collect();
+    ) -> Result<HashMap<RecordId, SearchValues>, Withheld> {
+        let mut matching = HashMap::new();
+        let admitted: HashSet<RecordId> = permit.records().iter().map(|(k, _)| k.record).collect();
         for row in rows.iter().filter(|row| admitted.contains(&row.record)) {
             let key = RecordKey { patient: permit.patient(), record: row.record };
             let place = Place::found(key, row.version);
             let opened = self.reader.open(keys, &place, &row.body).map_err(Withheld::unavailable)?;
             let values = SearchValues::from_bytes(&opened).map_err(Withheld::unavailable)?;
             if query.matches(&values) {
-                matching.insert(row.record);
+                matching.insert(row.record, values);
             }
         }
         Ok(matching)

@@ -1,8 +1,10 @@
 //! All that a decision needs, in one round trip.
 
+use std::collections::HashMap;
+
 use super::Store;
 use super::rows::{ConsentRow, PartyRow, PatientRow, RecordRow};
-use crate::db::{Arg, DbError, Row};
+use crate::db::{Arg, Batch, DbError, Row};
 use crate::id::{ConsentId, PatientId, RecordId};
 use crate::model::{RecordKey, Sealed};
 
@@ -98,19 +100,22 @@ impl Store {
         patient: PatientId,
         wanted: &[(RecordId, i64)],
     ) -> Result<Vec<(RecordId, i64, Sealed)>, DbError> {
-        const SQL: &str =
-            "SELECT record, version, sealed FROM content WHERE patient = $1 AND record = $2 AND version = $3";
-        let mut found = Vec::with_capacity(wanted.len());
-        for (record, version) in wanted {
-            let args = [patient.as_bytes().into(), record.as_bytes().into(), (*version).into()];
-            let row = self
-                .db
-                .maybe("content", SQL, &args, |row| {
-                    Ok((RecordId::from_bytes(row.array(0)?), row.int(1)?, Sealed(row.bytes(2)?.to_vec())))
-                })
-                .await?;
-            found.extend(row);
-        }
+        const SQL: Batch = Batch {
+            head: "SELECT record, version, sealed FROM content WHERE (patient, record, version) IN (VALUES",
+            columns: 3,
+            tail: ")",
+        };
+        let keys: Vec<Vec<Arg<'_>>> = wanted
+            .iter()
+            .map(|(record, version)| vec![patient.as_bytes().into(), record.as_bytes().into(), (*version).into()])
+            .collect();
+        let read =
+            |row: &Row<'_>| Ok((RecordId::from_bytes(row.array(0)?), row.int(1)?, Sealed(row.bytes(2)?.to_vec())));
+        let rows = self.db.all_rows("content", &SQL, &keys, read).await?;
+        // The engine answers in an order of its own.
+        let mut by_key: HashMap<(RecordId, i64), Sealed> = rows.into_iter().map(|(r, v, s)| ((r, v), s)).collect();
+        let found =
+            wanted.iter().filter_map(|(r, v)| by_key.remove(&(*r, *v)).map(|sealed| (*r, *v, sealed))).collect();
         Ok(found)
     }
 }

@@ -125,13 +125,13 @@ impl World {
     pub(super) async fn own(&self, patient: PatientId, kind: &str) -> Vec<String> {
         let query = Query::parse(kind, [], &self.house.config.base_url, self.house.clock.now()).unwrap();
         let found = self.house.door.search(&themself(patient), patient, kind, &query).await.unwrap();
-        found.matches.iter().map(|m| String::from_utf8(m.as_bytes().to_vec()).unwrap()).collect()
+        found.matches.iter().map(|m| String::from_utf8(m.as_ref().to_vec()).unwrap()).collect()
     }
 
     pub(super) async fn read(&self, patient: PatientId, kind: &str, reference: &str) -> String {
         let key: RecordKey = reference.strip_prefix(kind).unwrap()[1..].parse().unwrap();
         let released = self.house.door.read(&themself(patient), kind, key).await.unwrap();
-        String::from_utf8(released.as_bytes().to_vec()).unwrap()
+        String::from_utf8(released.as_ref().to_vec()).unwrap()
     }
 
     /// A hospital with one physician and one piece of software.

@@ -145,8 +145,8 @@ async fn a_changed_epoch_or_service_key_keeps_the_keyring_shut() {
                 "UPDATE service_key SET public_key = $1 WHERE name = 'registry'",
             ),
             (
-                "SELECT wrapped FROM service_key WHERE name = 'token'",
-                "UPDATE service_key SET wrapped = $1 WHERE name = 'token'",
+                "SELECT wrapped FROM service_key WHERE name = 'consent'",
+                "UPDATE service_key SET wrapped = $1 WHERE name = 'consent'",
             ),
         ] {
             let good = house.setup.db.maybe("any", read, &[], |row| Ok(row.bytes(0)?.to_vec())).await.unwrap().unwrap();

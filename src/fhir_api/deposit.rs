@@ -1,0 +1,105 @@
+//! `POST /fhir` (transaction, batch, collection, document) and `POST /fhir/{type}`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use super::read::LEAF;
+use super::{Api, known_type};
+use crate::fhir::{Code, outcome};
+use crate::http::{fhir, read_body, withheld};
+use crate::intake::{Deposited, Rejected};
+use crate::release::Withheld;
+
+/// The longest Bundle, in bytes.
+const LONGEST: usize = 64 * 1024 * 1024;
+
+/// Takes in a Bundle: a transaction whole or not at all.
+pub(super) async fn bundle(
+    State(api): State<Arc<Api>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    let path = uri.path().strip_prefix("/fhir").unwrap_or_default();
+    let bearer = match api.bearer(&headers, "POST", path).await {
+        Ok(bearer) => bearer,
+        Err(response) => return response,
+    };
+    let bytes = match read(&headers, body).await {
+        Ok(bytes) => bytes,
+        Err(response) => return response,
+    };
+    match api.intake.deposit(&bearer, bytes).await {
+        Ok(deposited) => {
+            let leaf = if let Deposited::Whole(receipt) = &deposited { Some(receipt.leaf) } else { None };
+            with_leaf(fhir(StatusCode::OK, deposited.to_bundle()), leaf)
+        }
+        Err(rejected) => refused(&rejected),
+    }
+}
+
+/// Takes in one resource.
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<String>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    let path = uri.path().strip_prefix("/fhir").unwrap_or_default();
+    let bearer = match api.bearer(&headers, "POST", path).await {
+        Ok(bearer) => bearer,
+        Err(response) => return response,
+    };
+    let Some(resource_type) = known_type(&name) else { return withheld(&Withheld::Hidden) };
+    let bytes = match read(&headers, body).await {
+        Ok(bytes) => bytes,
+        Err(response) => return response,
+    };
+    match api.intake.create(&bearer, resource_type, bytes).await {
+        Ok(receipt) => {
+            let mut response = with_leaf(fhir(StatusCode::CREATED, ""), Some(receipt.leaf));
+            if let Some(entry) = receipt.entries.first() {
+                let place = format!("{}/{}/_history/{}", api.base_url, entry.reference, entry.version);
+                let headers = response.headers_mut();
+                headers.extend(HeaderValue::from_str(&place).ok().map(|place| (LOCATION, place)));
+                let etag = HeaderValue::from_str(&format!("W/\"{}\"", entry.version));
+                headers.extend(etag.ok().map(|etag| (ETAG, etag)));
+            }
+            response
+        }
+        Err(rejected) => refused(&rejected),
+    }
+}
+
+async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Response<Body>> {
+    let media = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().map_or("", str::trim);
+    if !matches!(media, "application/fhir+json" | "application/json") {
+        let text = "the body must be application/fhir+json";
+        return Err(fhir(StatusCode::UNSUPPORTED_MEDIA_TYPE, outcome::of_one(Code::NotSupported, text)));
+    }
+    match read_body(body, LONGEST).await {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(much) => Err(fhir(much.status(), outcome::of_one(Code::TooLong, &much.to_string()))),
+    }
+}
+
+fn with_leaf(mut response: Response<Body>, leaf: Option<u64>) -> Response<Body> {
+    response.headers_mut().extend(leaf.map(|leaf| (LEAF, HeaderValue::from(leaf))));
+    response
+}
+
+fn refused(rejected: &Rejected) -> Response<Body> {
+    // The status line of a batch entry and that of an answer are one table.
+    let code = rejected.status().split(' ').next().and_then(|c| c.parse().ok());
+    let status = code.and_then(|c| StatusCode::from_u16(c).ok()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    if let Rejected::Unavailable(error) = rejected {
+        tracing::error!(%error, "nothing could be taken in");
+    }
+    fhir(status, rejected.outcome())
+}
