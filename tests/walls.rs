@@ -50,12 +50,12 @@ const HOUSE: &[Room] = &[
     Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),
     // doors: hold nothing
     Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "http_body_util", "thiserror", "tokio", "tracing"]),
-    Room("oauth",      &["http", "identity"], &["axum", "serde_json", "tracing"]),
+    Room("oauth",      &["http", "id", "identity", "json"], &["axum", "serde_json", "tracing"]),
     Room("fhir_api",   &["clock", "fhir", "http", "id", "identity", "intake", "model", "release"], &["axum", "tracing"]),
     Room("web",        &["clock", "consent", "directory", "http", "id", "identity", "ledger", "model", "release"], &["axum", "hyper", "serde", "tracing"]),
     // roof: put together, nothing lives here
     Room("config",     &["secret"], &["serde", "thiserror", "toml", "url", "std::env", "std::fs", "std::net"]),
-    Room("app",        EVERY_ROOM, &["axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tower", "tracing", "std::fs", "std::net"]),
+    Room("app",        EVERY_ROOM, &["ring", "serde", "serde_json", "axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tower", "tracing", "std::fs", "std::net"]),
     Room("cli",        EVERY_ROOM, &["axum", "clap", "hyper", "hyper_util", "http_body_util", "indicatif", "rustix", "serde_json", "thiserror", "tokio", "tracing", "tracing_subscriber", "std::fs", "std::net", "std::process"]),
     Room("main",       &["cli"], &["std::process"]),
     Room("lib",        &[], &[]),

@@ -114,7 +114,11 @@ impl Checker {
             consent_token::Expected { issuer: &self.issuer, audience: &self.audience, window, memo: None::<&Memo> };
         let token = consent_token::verify(token, &expected, |asked| (asked == kid).then_some(*key))
             .map_err(|_| Unproved("token"))?;
-        if token.agrees_with(said, &kept.statement, device, kind) { Ok(()) } else { Err(Unproved("token says otherwise")) }
+        if token.agrees_with(said, &kept.statement, device, kind) {
+            Ok(())
+        } else {
+            Err(Unproved("token says otherwise"))
+        }
     }
 }
 
@@ -130,7 +134,9 @@ pub(super) fn verify_by(device: &Device, said: &[u8], evidence: &Evidence) -> Re
         DeviceKind::Passkey { credential, rp_id, origins } => {
             let credential = base64url::decode(credential).map_err(|_| Unproved("credential"))?;
             let site = Site { rp_id: rp_id.clone(), origins: origins.clone() };
-            let kind = Kind::Passkey { credential: &credential, user_handle: None, site: &site };
+            // WA-12: a handle, when the authenticator tells one, is the patient's id.
+            let handle = Some(device.patient.as_bytes().as_slice());
+            let kind = Kind::Passkey { credential: &credential, user_handle: handle, site: &site };
             statement::verify(said, evidence, &EnrolledKey { device: device.id, key, kind }, None).map_err(refused)
         }
     }

@@ -111,9 +111,8 @@ impl Intake {
         let facts = ContentFacts::read(&node).map_err(facts_of)?.of(key, 1);
         let values = extract(&node).to_bytes();
         drop(node);
-        let seal = |place: &Place, bytes: &[u8]| {
-            self.sealer.seal(&owner.keys, place, bytes).map_err(Rejected::unavailable)
-        };
+        let seal =
+            |place: &Place, bytes: &[u8]| self.sealer.seal(&owner.keys, place, bytes).map_err(Rejected::unavailable);
         let record = NewRecord {
             patient: shared.patient,
             record: key.record,

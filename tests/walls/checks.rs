@@ -27,14 +27,16 @@ pub(crate) struct File {
     pub(crate) code: String,
     /// Whether all of it is compiled for tests only.
     pub(crate) test: bool,
+    /// The modules it declares for tests only.
+    pub(crate) test_modules: Vec<String>,
 }
 
 impl File {
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        let (code, _) = source::without_tests(&source::blanked(text));
+        let (code, test_modules) = source::without_tests(&source::blanked(text));
         let below = path.strip_prefix("src/").unwrap_or(path);
         let room = below.split(['/', '.']).next().unwrap_or_default().to_owned();
-        Self { path: path.to_owned(), room, text: text.to_owned(), code, test: false }
+        Self { path: path.to_owned(), room, text: text.to_owned(), code, test: false, test_modules }
     }
 
     pub(crate) fn lines(&self) -> usize {
@@ -52,9 +54,9 @@ impl File {
 
 /// All Rust files below `folder`, in order of their paths.
 pub(crate) fn read(folder: &str) -> Vec<File> {
+    let texts = texts_ending(folder, "rs");
     let mut files: Vec<File> =
-        texts(folder).into_iter().map(|(path, text)| File::new(&format!("{folder}/{path}"), &text)).collect();
-    files.retain(|f| Path::new(&f.path).extension().is_some_and(|e| e == "rs"));
+        texts.into_iter().map(|(path, text)| File::new(&format!("{folder}/{path}"), &text)).collect();
     let tests: Vec<String> = files.iter().flat_map(test_files).collect();
     for file in &mut files {
         if tests.iter().any(|t| file.path == format!("{t}.rs") || file.path.starts_with(&format!("{t}/"))) {
@@ -67,20 +69,25 @@ pub(crate) fn read(folder: &str) -> Vec<File> {
 
 /// The modules that `file` declares for tests only, as paths without ending.
 fn test_files(file: &File) -> Vec<String> {
-    let (_, modules) = source::without_tests(&source::blanked(&file.text));
     let stem = file.path.strip_suffix("/mod.rs").or_else(|| file.path.strip_suffix(".rs")).unwrap_or(&file.path);
-    modules.into_iter().map(|name| format!("{stem}/{name}")).collect()
+    file.test_modules.iter().map(|name| format!("{stem}/{name}")).collect()
 }
 
-/// All files below `folder` as (path within it, text), in order.
+/// All migrations below `folder` as (path within it, text), in order.
 pub(crate) fn texts(folder: &str) -> Vec<(String, String)> {
+    texts_ending(folder, "sql")
+}
+
+fn texts_ending(folder: &str, ending: &str) -> Vec<(String, String)> {
     let (mut found, mut open) = (Vec::new(), vec![Path::new(folder).to_owned()]);
     while let Some(next) = open.pop() {
         for entry in fs::read_dir(&next).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.is_dir() {
                 open.push(path);
-            } else if let (Ok(name), Ok(text)) = (path.strip_prefix(folder), fs::read_to_string(&path)) {
+            } else if path.extension().is_some_and(|e| e == ending)
+                && let (Ok(name), Ok(text)) = (path.strip_prefix(folder), fs::read_to_string(&path))
+            {
                 found.push((name.to_string_lossy().into_owned(), text));
             }
         }

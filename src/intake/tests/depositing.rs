@@ -80,7 +80,8 @@ async fn a_deposit_prepared_under_a_consent_that_ended_is_stale() {
     let prepared = intake.prepare(reading, &crate::intake::Owner { keys, patient_resource: None }).unwrap();
     world.revoke(p, consent).await;
     let deed = crate::id::DeedId::ordered(&*world.house.clock, &*world.house.chance).unwrap();
-    let allowed = Allowed { ground: Ground::Consent, basis: vec![Basis { consent, revision: 1 }], ..Allowed::GUARANTOR };
+    let allowed =
+        Allowed { ground: Ground::Consent, basis: vec![Basis { consent, revision: 1 }], ..Allowed::GUARANTOR };
     let about = Personal { patient: Some(p), route: "deposit".into(), ..Personal::default() };
     assert!(matches!(intake.admit(deed, prepared, about, allowed, Vec::new()).await, Err(Rejected::Hidden)));
     assert_eq!(world.own(p, "Observation").await.len(), 1);
@@ -99,7 +100,8 @@ async fn nobody_learns_who_is_enrolled() {
         observation(&format!("Patient/{unknown}")),
         bundle("known"),
         bundle("unknown"),
-        bundle("known").replace("\"reference\":\"urn:uuid:d\"", &format!("\"reference\":\"Observation/{other}.{known}\"")),
+        bundle("known")
+            .replace("\"reference\":\"urn:uuid:d\"", &format!("\"reference\":\"Observation/{other}.{known}\"")),
     ] {
         let got = intake.deposit(&bearer, text.clone().into_bytes()).await;
         assert!(matches!(got, Err(Rejected::Hidden)), "{text}: {got:?}");
@@ -139,7 +141,8 @@ async fn one_resource_is_created_at_the_address_of_its_type_only() {
     let p = world.import(&bundle("1")).await.unwrap().unwrap().patient;
     world.grant(p, "Observation.c Patient.c").await;
     let intake = &world.house.intake;
-    let text = observation(&format!("Patient/{p}")).replacen("\"status\"", "\"id\":\"mine\",\"status\"", 1).into_bytes();
+    let text =
+        observation(&format!("Patient/{p}")).replacen("\"status\"", "\"id\":\"mine\",\"status\"", 1).into_bytes();
     assert!(matches!(intake.create(&bearer, "Condition", text.clone()).await, Err(Rejected::WrongType)));
     let receipt = intake.create(&bearer, "Observation", text).await.unwrap();
     assert!(!receipt.entries[0].reference.contains("mine"), "the client's id is ignored (FH-12)");

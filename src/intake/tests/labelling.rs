@@ -52,8 +52,9 @@ async fn a_record_has_one_confidentiality_and_a_sensitive_one_is_restricted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_bundle_says_of_itself_holds_of_all_that_is_in_it() {
     let world = world().await;
-    let meta =
-        format!(r#""Bundle","meta":{{"security":[{{"system":"{ACT}","code":"PSY"}},{{"system":"{LEVEL}","code":"V"}}]}}"#);
+    let meta = format!(
+        r#""Bundle","meta":{{"security":[{{"system":"{ACT}","code":"PSY"}},{{"system":"{LEVEL}","code":"V"}}]}}"#
+    );
     let text = transaction(&[patient("1"), observation("urn:uuid:0")]).replacen("\"Bundle\"", &meta, 1);
     let (p, labels) = stored(&world, "1", &text).await.unwrap();
     assert_eq!(labels, ["PSY", "V"]);

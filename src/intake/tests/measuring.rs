@@ -74,11 +74,20 @@ async fn import_rate() {
 #[ignore = "a measurement"]
 async fn memory_of_a_bundle_of_50_mb() {
     let world = world().await;
-    let one = observation("urn:uuid:0").replacen("\"status\"", &format!("\"note\":[{{\"text\":\"{}\"}}],\"status\"", "x".repeat(400)), 1);
+    let one = observation("urn:uuid:0").replacen(
+        "\"status\"",
+        &format!("\"note\":[{{\"text\":\"{}\"}}],\"status\"", "x".repeat(400)),
+        1,
+    );
     let many: Vec<String> = std::iter::once(patient("big")).chain(std::iter::repeat_n(one, 73_000)).collect();
     let text = transaction(&many);
     drop(many);
-    println!("{} MB of source; resident {} MB, at most {} MB so far", text.len() >> 20, memory("VmRSS"), memory("VmHWM"));
+    println!(
+        "{} MB of source; resident {} MB, at most {} MB so far",
+        text.len() >> 20,
+        memory("VmRSS"),
+        memory("VmHWM")
+    );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big.json");
     std::fs::write(&path, &text).unwrap();

@@ -43,9 +43,11 @@ async fn broken_texts_are_refused_with_the_place_of_the_fault() {
 async fn a_resource_within_a_bundle_is_no_deeper_than_the_whole_may_be() {
     let world = world().await;
     let nested = |levels: usize| {
-        let extension = format!("{}{}", "{\"url\":\"u\",\"extension\":[".repeat(levels), "{\"url\":\"u\",\"valueInteger\":1}");
+        let extension =
+            format!("{}{}", "{\"url\":\"u\",\"extension\":[".repeat(levels), "{\"url\":\"u\",\"valueInteger\":1}");
         let extension = format!("{extension}{}", "]}".repeat(levels));
-        let text = observation("urn:uuid:0").replacen("\"status\"", &format!("\"extension\":[{extension}],\"status\""), 1);
+        let text =
+            observation("urn:uuid:0").replacen("\"status\"", &format!("\"extension\":[{extension}],\"status\""), 1);
         transaction(&[patient("1"), text])
     };
     for levels in [5, 20, 28, 29, 30, 31, 40] {
@@ -58,7 +60,8 @@ async fn a_resource_within_a_bundle_is_no_deeper_than_the_whole_may_be() {
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_entries_are_named_and_nothing_of_the_bundle_is_stored() {
     let world = world().await;
-    let half = transaction(&[patient("1"), observation("urn:uuid:0"), observation("urn:uuid:0").replace("final", "done")]);
+    let half =
+        transaction(&[patient("1"), observation("urn:uuid:0"), observation("urn:uuid:0").replace("final", "done")]);
     let Err(Rejected::Invalid(issues)) = world.import(&half).await else { panic!() };
     assert_eq!(issues[0].expression, "Bundle.entry[2].resource.status");
     let unknown = transaction(&[patient("1"), observation("urn:uuid:0")]).replace("\"Observation\"", "\"Horoscope\"");
@@ -67,11 +70,13 @@ async fn invalid_entries_are_named_and_nothing_of_the_bundle_is_stored() {
     assert!(matches!(world.import(&extra).await, Err(Rejected::Invalid(_))));
     for (method, entry) in [("PUT", 2), ("DELETE", 2), ("GET", 2), ("PATCH", 2)] {
         let url = "\"request\":{\"method\":\"POST\",\"url\":\"Observation\"}";
-        let text = bundle("1").replace(url, &format!("\"request\":{{\"method\":\"{method}\",\"url\":\"Observation/1\"}}"));
+        let text =
+            bundle("1").replace(url, &format!("\"request\":{{\"method\":\"{method}\",\"url\":\"Observation/1\"}}"));
         let got = world.import(&text).await;
         assert!(matches!(got, Err(Rejected::NotSupported { entry: Some(e), .. }) if e == entry), "{method}: {got:?}");
     }
-    let conditional = bundle("1").replace("\"url\":\"Observation\"", "\"url\":\"Observation\",\"ifNoneExist\":\"code=x\"");
+    let conditional =
+        bundle("1").replace("\"url\":\"Observation\"", "\"url\":\"Observation\",\"ifNoneExist\":\"code=x\"");
     assert!(matches!(world.import(&conditional).await, Err(Rejected::NotSupported { entry: Some(2), .. })));
     let twice = bundle("1").replace("urn:uuid:d\",\"resource", "urn:uuid:o\",\"resource");
     assert!(matches!(world.import(&twice).await, Err(Rejected::Bundle(_))));
@@ -99,7 +104,8 @@ async fn what_is_about_another_patient_or_nobody_is_refused_and_nothing_stored()
     assert!(matches!(refused(observation("http://elsewhere.example/fhir/Patient/1")).await, Rejected::OtherPatient));
     assert!(matches!(refused(of(crate::id::PatientId::from_bytes([9; 16]))).await, Rejected::NoSuchPatient));
     assert!(matches!(refused(transaction(&[patient("a"), patient("b")])).await, Rejected::SeveralPatients));
-    let both = patient("a").replacen("[{", &format!("[{{\"system\":\"{}\",\"value\":\"b\"}},{{", super::world::SYSTEM), 1);
+    let both =
+        patient("a").replacen("[{", &format!("[{{\"system\":\"{}\",\"value\":\"b\"}},{{", super::world::SYSTEM), 1);
     assert!(matches!(refused(both).await, Rejected::SeveralPatients));
     let missing = observation("x").replace("\"subject\":{\"reference\":\"x\"},", "");
     assert!(matches!(refused(missing).await, Rejected::Subject { .. }));
@@ -108,7 +114,11 @@ async fn what_is_about_another_patient_or_nobody_is_refused_and_nothing_stored()
     let anonymous = "{\"resourceType\":\"Patient\",\"identifier\":[{\"value\":\"7\"}]}".to_owned();
     assert!(matches!(refused(anonymous).await, Rejected::NoIdentifier));
     // A record of B that a record of A points at.
-    let pointing = of(a).replacen("\"status\"", &format!("\"hasMember\":[{{\"reference\":\"Observation/{b}.{b}\"}}],\"status\""), 1);
+    let pointing = of(a).replacen(
+        "\"status\"",
+        &format!("\"hasMember\":[{{\"reference\":\"Observation/{b}.{b}\"}}],\"status\""),
+        1,
+    );
     let pointing = pointing.replace(&format!("{b}.{b}"), &format!("{b}.{a}"));
     assert!(matches!(refused(pointing).await, Rejected::OtherPatient));
     let ours = format!("http://localhost:8750/fhir/Patient/{a}");
@@ -120,10 +130,14 @@ async fn what_is_about_another_patient_or_nobody_is_refused_and_nothing_stored()
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outline_changes_nothing_in_what_is_accepted() {
     let world = world().await;
-    let escaped = bundle("1").replace("{\"fullUrl\":\"urn:uuid:o\",\"resource\"", "{\"fullUrl\":\"urn:uuid:o\",\"resourc\\u0065\"");
+    let escaped = bundle("1")
+        .replace("{\"fullUrl\":\"urn:uuid:o\",\"resource\"", "{\"fullUrl\":\"urn:uuid:o\",\"resourc\\u0065\"");
     assert!(matches!(refusal(&world, escaped.as_bytes()), Rejected::NotSupported { .. }));
     for (from, to) in [
-        ("\"resource\": {\"resourceType\":\"Observation\"", "\"resource\":{},\"resource\":{\"resourceType\":\"Observation\""),
+        (
+            "\"resource\": {\"resourceType\":\"Observation\"",
+            "\"resource\":{},\"resource\":{\"resourceType\":\"Observation\"",
+        ),
         ("\"resourceType\":\"Bundle\"", "\"resourceType\":\"Bundle\",\"entry\":[]"),
         ("\"entry\":[", "\"entry\":[,"),
         ("\"entry\":[", "\"entry\":[null,"),
@@ -136,7 +150,8 @@ async fn the_outline_changes_nothing_in_what_is_accepted() {
         assert_ne!(text, bundle("1"), "{from}");
         refusal(&world, text.as_bytes());
     }
-    let nested = bundle("1").replace("{\"resourceType\":\"Practitioner\"", "{\"resourceType\":\"Bundle\",\"type\":\"collection\"");
+    let nested = bundle("1")
+        .replace("{\"resourceType\":\"Practitioner\"", "{\"resourceType\":\"Bundle\",\"type\":\"collection\"");
     refusal(&world, nested.as_bytes());
     for value in ["\"[{\\\"\"", "\"}]\\\\\"", "\"\\u0022}\""] {
         let text = bundle("1").replace("\"glucose\"", value);
