@@ -6,6 +6,7 @@
 
 mod demo;
 mod enrol;
+pub mod import;
 mod init;
 mod keys;
 mod log;
