@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::House;
 use crate::http::{Sound, guard, shut_unless_sound};
-use crate::{fhir_api, oauth};
+use crate::{fhir_api, oauth, web};
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 1024;
@@ -39,10 +39,15 @@ pub fn router(house: &Arc<House>) -> Router {
         issuer: Arc::clone(&house.issuer),
         development: house.config.development,
     }));
+    let web = web::router(Arc::new(web::Patients {
+        consents: Arc::clone(&house.consents),
+        authenticator: Arc::clone(&house.authenticator),
+        base_url: house.config.issuer().to_owned(),
+    }));
     let watched = Arc::clone(house);
     let sound: Sound = Arc::new(move || watched.is_sound());
     let fhir = fhir.layer(from_fn_with_state(sound, shut_unless_sound));
-    Router::new().merge(oauth).nest("/fhir", fhir).layer(from_fn_with_state(Arc::clone(&house.chance), guard))
+    Router::new().merge(oauth).merge(web).nest("/fhir", fhir).layer(from_fn_with_state(Arc::clone(&house.chance), guard))
 }
 
 /// A listening server.

@@ -19,6 +19,7 @@ mod list;
 mod narrow;
 mod prepare;
 mod preview;
+pub mod read;
 mod record;
 mod request;
 mod revoke;
@@ -31,7 +32,7 @@ pub mod terms;
 mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
