@@ -1,10 +1,10 @@
 //! The people of the tests: a patient who signs, a clinic that asks, their records, consents and tokens.
 
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use garant::app::House;
 use garant::clock::Timestamp;
+use garant::consent::{ConsentReceipt, Language, Signed, Wish};
 use garant::directory::{Client, Organisation, Party, Professional, Profile};
 use garant::fhir::Query;
 use garant::id::{ClientId, ConsentId, OrganisationId, PatientId, ProfessionalId};
@@ -12,7 +12,7 @@ use garant::identity::{Identifier, TokenRequest};
 use garant::model::{
     Bearer, Confidentiality, Device, DeviceKind, Grantee, OrganisationKind, Period, Purpose, RecordKey, Subject, Terms,
 };
-use garant::proof::PublicKey;
+use garant::proof::{Evidence, PublicKey, statement};
 use garant::release::{Released, Withheld};
 use garant::store::gather::Asker;
 use ring::rand::SystemRandom;
@@ -253,119 +253,29 @@ impl Scene {
     }
 }
 
-pub use direct::{grant, narrow, revoke};
+/// The patient is shown a draft, signs it with their device, and sends it back.
+async fn agree(house: &House, patient: &Patient, wish: Wish) -> ConsentReceipt {
+    let draft = house.consents.prepare(patient.id, wish, Language::Fr).await.unwrap();
+    let jws = patient.key.jws(statement::TYP, &patient.device.id.to_string(), &draft.statement);
+    let signed = Signed { statement: draft.statement, evidence: Evidence::Device(jws), answers: None };
+    house.consents.sign(patient.id, &signed).await.unwrap()
+}
 
-/// Consents, written as the deeds of the room `consent` write them.
-mod direct {
-    use garant::consent::Kept;
-    use garant::consent::row::ConsentSeal;
-    use garant::id::{DeedId, StatementId};
-    use garant::ledger::{Act, Change, Ground, Personal, Placed};
-    use garant::ledger::entry::Basis;
-    use garant::model::{Op, Statement};
-    use garant::proof::{ConsentToken, Evidence, consent_token, statement};
-    use garant::store::turn::{NewRevision, Write};
-    use garant::vault::Place;
+pub async fn grant(house: &House, patient: &Patient, terms: Terms) -> ConsentId {
+    agree(house, patient, Wish::Grant(terms)).await.consent
+}
 
-    use super::*;
+pub async fn narrow(house: &House, patient: &Patient, consent: ConsentId, terms: Terms) -> ConsentReceipt {
+    agree(house, patient, Wish::Narrow(consent, terms)).await
+}
 
-    pub async fn grant(house: &House, patient: &Patient, terms: Terms) -> ConsentId {
-        let consent = ConsentId::random(&*house.chance).unwrap();
-        record(house, patient.id, Some(patient), (consent, 1), Op::Grant(terms)).await.unwrap();
-        consent
-    }
+/// Ends a consent; the leaf under which that stands, `None` when it had ended before or could not be done.
+pub async fn revoke(house: &House, patient: PatientId, consent: ConsentId) -> Option<u64> {
+    house.consents.revoke(patient, consent).await.ok().flatten()
+}
 
-    pub async fn narrow(house: &House, patient: &Patient, consent: ConsentId, terms: Terms) -> Option<u64> {
-        let revision = current(house, patient.id, consent).await + 1;
-        record(house, patient.id, Some(patient), (consent, revision), Op::Narrow(terms)).await
-    }
-
-    /// Ends a consent; `None` when it had ended before.
-    pub async fn revoke(house: &House, patient: PatientId, consent: ConsentId) -> Option<u64> {
-        let revision = current(house, patient, consent).await + 1;
-        record(house, patient, None, (consent, revision), Op::Revoke).await
-    }
-
-    async fn current(house: &House, patient: PatientId, consent: ConsentId) -> i64 {
-        house.store.consent_of(patient, consent).await.unwrap().unwrap().revision
-    }
-
-    async fn record(
-        house: &House,
-        patient: PatientId,
-        signer: Option<&Patient>,
-        (consent, revision): (ConsentId, i64),
-        op: Op,
-    ) -> Option<u64> {
-        let keys = house.keyring.unwrapper().keys(patient).await.unwrap();
-        let now = Timestamp::from_secs(house.clock.now().secs());
-        let grantee: [u8; 16] = match &op {
-            Op::Grant(terms) | Op::Narrow(terms) => house.keyring.indexer().grantee(patient, &terms.grantee),
-            Op::Revoke | Op::Exclude(_) | Op::Lift => {
-                let row = house.store.consent_of(patient, consent).await.unwrap().unwrap();
-                row.grantee.try_into().unwrap()
-            }
-        };
-        let (act, ends) = match &op {
-            Op::Grant(_) => (Act::Grant, false),
-            Op::Narrow(_) => (Act::Narrow, false),
-            Op::Revoke | Op::Exclude(_) | Op::Lift => (Act::Revoke, true),
-        };
-        let said = Statement {
-            id: StatementId::random(&*house.chance).unwrap(),
-            consent,
-            revision,
-            patient,
-            audience: house.config.base_url.clone(),
-            issued: now,
-            language: "fr".to_owned(),
-            text_hash: "a".repeat(64),
-            policy: "b".repeat(64),
-            nonce: "n".repeat(22),
-            op,
-        };
-        let kept = kept(house, signer, &said);
-        let place = Place::evidence(patient, consent, revision);
-        let evidence = house.keyring.sealer().seal(&keys, &place, &kept.to_bytes()).unwrap();
-        let state = if ends { "ended" } else { "active" };
-        let seal =
-            ConsentSeal { patient, consent, revision, state, grantee: &grantee, evidence: &evidence };
-        let seal = seal.make(&house.keyring.row_mac()).to_vec();
-        let id = DeedId::ordered(&*house.clock, &*house.chance).unwrap();
-        let about = Personal { patient: Some(patient), route: "test".to_owned(), ..Personal::default() };
-        let mut deed = house.ledger.prepare(id, act, about, Some(&keys)).await.unwrap();
-        deed.ground = Ground::Oneself;
-        deed.basis = vec![Basis { consent, revision }];
-        deed.change = Some(Change { consent, makes: revision, ends });
-        deed.writes.push(Write::Consent(NewRevision {
-            patient,
-            consent,
-            revision,
-            state,
-            grantee,
-            seal,
-            statement: said.id,
-            evidence,
-        }));
-        match house.ledger.record(deed).await.ok()? {
-            Placed::Done { leaf, .. } => Some(leaf),
-            Placed::Stale => None,
-        }
-    }
-
-    fn kept(house: &House, signer: Option<&Patient>, said: &Statement) -> Kept {
-        let statement = said.to_bytes();
-        let Some(patient) = signer else { return Kept { statement, ..Kept::default() } };
-        let jws = patient.key.jws(statement::TYP, &patient.device.id.to_string(), &statement);
-        let enrolment = patient.device.to_body().into_bytes();
-        let token = ConsentToken::of(&statement, house.config.issuer(), patient.device.id, "device").unwrap();
-        let token = house.keyring.consent_signer().sign(consent_token::TYP, token.to_claims_json().as_bytes());
-        Kept {
-            evidence: Evidence::Device(jws).to_bytes(),
-            enrolment_signature: house.keyring.registry_signer().sign(&enrolment).unwrap().to_vec(),
-            enrolment,
-            token: token.unwrap().into_bytes(),
-            statement,
-        }
-    }
+/// A token that a patient would have after logging in.
+pub fn patient_token(house: &House, patient: PatientId) -> String {
+    let app = ClientId::random(&*house.chance).unwrap();
+    house.issuer.issue_to_patient(patient, app).unwrap().token
 }

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use garant::app::House;
 use garant::app::serve::{listen, router};
 use garant::clock::{Clock as _, SystemClock, TestClock};
-use garant::id::{ClientId, PatientId, RecordId};
+use garant::id::{ConsentId, PatientId, RecordId};
 use garant::model::RecordKey;
-use regex::Regex;
 
 use crate::cast::{self, Clinic, Patient, Scene};
 use crate::house::{each, trials};
@@ -36,12 +35,6 @@ impl Served {
         self.end.send_replace(true);
         self.task.await.unwrap();
     }
-}
-
-/// A token that a patient would have after logging in.
-fn patient_token(house: &House, patient: PatientId) -> String {
-    let app = ClientId::random(&*house.chance).unwrap();
-    house.issuer.issue_to_patient(patient, app).unwrap().token
 }
 
 fn by_patient(patient: PatientId) -> String {
@@ -123,7 +116,8 @@ fn p44_a_batch_with_one_forbidden_entry_is_never_partly_done() {
                     let entries: Vec<serde_json::Value> = (0..size).map(entry).collect();
                     let bundle =
                         serde_json::json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
-                    let answer = wire::post_fhir(served.at, "/fhir", &token, bundle.to_string().as_bytes()).await.unwrap();
+                    let answer =
+                        wire::post_fhir(served.at, "/fhir", &token, bundle.to_string().as_bytes()).await.unwrap();
                     assert!((400..500).contains(&answer.status), "{} {}", answer.status, answer.text());
                     let after = cast::records(&open.house, scene.patient.id, "Observation").await.len();
                     assert_eq!(before, after, "{} of {size} entries were stored", after - before);
@@ -183,11 +177,21 @@ fn p47_no_single_bit_of_an_access_token_may_change() {
 
 /// Who asks, in the order of the columns.
 const ACTORS: [&str; 11] = [
-    "nobody", "garbage", "expired-tok", "own", "other-pat", "granted", "no-consent", "expired", "revoked", "suspended", "erased",
+    "nobody",
+    "garbage",
+    "expired-tok",
+    "own",
+    "other-pat",
+    "granted",
+    "no-consent",
+    "expired",
+    "revoked",
+    "suspended",
+    "erased",
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 13] = [
+const ROWS: [(&str, &str, &str); 22] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
@@ -196,6 +200,15 @@ const ROWS: [(&str, &str, &str); 13] = [
     ("GET", "/fhir/{resource_type}", "/fhir/Observation?patient=Patient/PATIENT"),
     ("POST", "/fhir/{resource_type}", "/fhir/Observation"),
     ("POST", "/fhir/", "/fhir"),
+    ("GET", "/api/consents", "/api/consents"),
+    ("GET", "/api/consents/{id}", "/api/consents/CONSENT"),
+    ("POST", "/api/consents/prepare", "/api/consents/prepare"),
+    ("POST", "/api/consents", "/api/consents"),
+    ("POST", "/api/preview", "/api/preview"),
+    ("GET", "/api/requests", "/api/requests"),
+    ("POST", "/api/requests", "/api/requests"),
+    ("POST", "/api/requests/{id}/decline", "/api/requests/CONSENT/decline"),
+    ("POST", "/api/consents/{id}/revoke", "/api/consents/CONSENT/revoke"),
     ("POST", "/oauth/token", "/oauth/token"),
     // Believes anyone, and stands in development mode alone.
     ("POST", "/development/token", "/development/token"),
@@ -207,17 +220,20 @@ const ROWS: [(&str, &str, &str); 13] = [
 /// A token and a scene for each actor: each has a patient of its own in the state that its name says.
 struct Cast {
     tokens: BTreeMap<&'static str, (String, Scene, RecordKey)>,
+    consents: BTreeMap<&'static str, ConsentId>,
 }
 
 impl Cast {
     async fn call(home: &crate::house::Home, house: &Arc<House>, clock: &TestClock) -> Self {
-        let mut tokens = BTreeMap::new();
+        let (mut tokens, mut consents) = (BTreeMap::new(), BTreeMap::new());
         for actor in ACTORS {
             let scene = Scene::set(house, &home.canary()).await;
             let restricted = cast::labelled("Observation", scene.patient.id, &format!("{actor} restricted"), "V");
             let restricted = cast::import(house, restricted).await;
             match actor {
-                "granted" | "suspended" | "erased" | "expired-tok" => drop(scene.grant(house).await),
+                "own" | "other-pat" | "granted" | "suspended" | "erased" | "expired-tok" => {
+                    consents.insert(actor, scene.grant(house).await);
+                }
                 "revoked" => {
                     let consent = scene.grant(house).await;
                     cast::revoke(house, scene.patient.id, consent).await.unwrap();
@@ -240,8 +256,8 @@ impl Cast {
                 "nobody" => String::new(),
                 "garbage" => "eyJhbGciOiJub25lIn0.e30.".to_owned(),
                 "expired-tok" => early.clone(),
-                "own" => patient_token(house, scene.patient.id),
-                "other-pat" => patient_token(house, other.id),
+                "own" => cast::patient_token(house, scene.patient.id),
+                "other-pat" => cast::patient_token(house, other.id),
                 _ => scene.clinic.token(house).await,
             };
             match *actor {
@@ -252,7 +268,7 @@ impl Cast {
                 _ => {}
             }
         }
-        Self { tokens }
+        Self { tokens, consents }
     }
 
     async fn ask(&self, at: SocketAddr, actor: &str, method: &str, path: &str) -> Answer {
@@ -262,12 +278,28 @@ impl Cast {
             .replace("RECORD", &scene.record.to_string())
             .replace("RESTRICTED", &restricted.to_string())
             .replace("ABSENT", &absent.to_string())
-            .replace("PATIENT", &scene.patient.id.to_string());
+            .replace("PATIENT", &scene.patient.id.to_string())
+            .replace("CONSENT", &self.consents.get(actor).map_or_else(|| "0".repeat(26), ToString::to_string));
+        let terms = garant::consent::terms::write(&scene.clinic.terms(SystemClock.now()));
         let headers: Vec<String> = if token.is_empty() { vec![] } else { vec![wire::bearer(token)] };
         let body = match (method, path.as_str()) {
             ("GET", _) => String::new(),
             ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", SystemClock.now()),
-            ("POST", "/development/token") => serde_json::json!({ "patient": scene.patient.id.to_string() }).to_string(),
+            ("POST", "/api/consents/prepare") => {
+                serde_json::json!({ "wish": "grant", "language": "fr", "terms": terms }).to_string()
+            }
+            ("POST", "/api/preview") => serde_json::json!({ "terms": terms }).to_string(),
+            ("POST", "/api/requests") => {
+                let patient = scene.patient.id.to_string();
+                serde_json::json!({ "patient": patient, "terms": terms, "message": "Bonjour" }).to_string()
+            }
+            ("POST", "/api/consents") => {
+                serde_json::json!({ "statement": "e30", "signature": { "kind": "device", "jws": "x" } }).to_string()
+            }
+            ("POST", path) if path.starts_with("/api/") => String::new(),
+            ("POST", "/development/token") => {
+                serde_json::json!({ "patient": scene.patient.id.to_string() }).to_string()
+            }
             ("POST", "/fhir") => {
                 let resource: serde_json::Value =
                     serde_json::from_str(&cast::observation(scene.patient.id, "in a bundle")).unwrap();
@@ -277,7 +309,11 @@ impl Cast {
             }
             _ => cast::observation(scene.patient.id, "alone"),
         };
-        let kind = if path.starts_with("/oauth") { "application/x-www-form-urlencoded" } else { "application/fhir+json" };
+        let kind = match path.split('/').nth(1) {
+            Some("oauth") => "application/x-www-form-urlencoded",
+            Some("api") => "application/json",
+            _ => "application/fhir+json",
+        };
         let headers = [headers, vec![format!("Content-Type: {kind}")]].concat();
         wire::send(at, &wire::request(method, &path, &headers, body.as_bytes())).await.unwrap()
     }
@@ -324,10 +360,37 @@ fn agrees(file: &str, now: &str) {
     assert!(then == now, "{} differs:\n{now}", path.display());
 }
 
-/// Every route in the source, as `METHOD path`, with the folder it stands in.
+/// The text of a call's arguments, from just behind its opening parenthesis.
+fn arguments(text: &str) -> &str {
+    let mut depth = 1;
+    let end = text.find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    &text[..end.unwrap()]
+}
+
+/// The routes in a source file, as (method, path as written).
+fn routes_in(text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for call in text.split(".route(").skip(1) {
+        let arguments = arguments(call);
+        let path = arguments.split('"').nth(1).expect("a route whose path is not a literal");
+        let before = found.len();
+        for method in ["get", "post", "put", "delete", "patch"] {
+            let called = format!("{method}(");
+            let is_word = |at: usize| !arguments[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            if arguments.match_indices(&called).any(|(at, _)| is_word(at)) {
+                found.push((method.to_uppercase(), path.to_owned()));
+            }
+        }
+        assert!(found.len() > before, "a route whose methods this test cannot read: {arguments}");
+    }
+    found
+}
+
+/// Every route in the source, as `METHOD path`.
 fn routes() -> BTreeSet<String> {
-    let route = Regex::new(r#"\.route\(\s*"([^"]+)",\s*((?:[a-z_]+(?:::[a-z_]+)*\([^()]*\)\.?\s*)+)"#).unwrap();
-    let method = Regex::new(r"\b(get|post|put|delete|patch)\(").unwrap();
     let mut found = BTreeSet::new();
     let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(folder) = folders.pop() {
@@ -339,14 +402,7 @@ fn routes() -> BTreeSet<String> {
             }
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
             let under = if path.to_string_lossy().contains("/fhir_api/") { "/fhir" } else { "" };
-            // However a route is written, it is counted.
-            let whole = route.captures_iter(&text).count();
-            assert_eq!(whole, text.matches(".route(").count(), "a route that this test cannot read: {}", path.display());
-            for captures in route.captures_iter(&text) {
-                for verb in method.captures_iter(&captures[2]) {
-                    found.insert(format!("{} {under}{}", verb[1].to_uppercase(), &captures[1]));
-                }
-            }
+            found.extend(routes_in(&text).into_iter().map(|(method, path)| format!("{method} {under}{path}")));
         }
     }
     found

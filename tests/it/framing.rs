@@ -45,12 +45,38 @@ fn s05_ambiguous_framing_is_refused() {
         let path = format!("/fhir/Observation/{}", scene.record);
         let auth = wire::bearer(&token);
         let requests: [(&str, String); 12] = [
-            ("length and chunks", format!("POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")),
-            ("chunks and length", format!("POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n")),
-            ("two lengths", format!("POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}x")),
-            ("two equal lengths", format!("POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{{}}")),
-            ("a list of lengths", format!("POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: 2, 2\r\n\r\n{{}}")),
-            ("a length with a sign", format!("POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: +2\r\n\r\n{{}}")),
+            (
+                "length and chunks",
+                format!(
+                    "POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                ),
+            ),
+            (
+                "chunks and length",
+                format!(
+                    "POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"
+                ),
+            ),
+            (
+                "two lengths",
+                format!(
+                    "POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}x"
+                ),
+            ),
+            (
+                "two equal lengths",
+                format!(
+                    "POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{{}}"
+                ),
+            ),
+            (
+                "a list of lengths",
+                format!("POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: 2, 2\r\n\r\n{{}}"),
+            ),
+            (
+                "a length with a sign",
+                format!("POST /fhir HTTP/1.1\r\nHost: a\r\n{auth}\r\nContent-Length: +2\r\n\r\n{{}}"),
+            ),
             ("two hosts", format!("GET {path} HTTP/1.1\r\nHost: a\r\nHost: b\r\n{auth}\r\n\r\n")),
             ("no host", format!("GET {path} HTTP/1.1\r\n{auth}\r\n\r\n")),
             ("absolute form", format!("GET http://127.0.0.1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{auth}\r\n\r\n")),
@@ -95,7 +121,9 @@ fn s05_silent_and_dripping_connections_are_closed_and_starve_nobody() {
         println!("slow: {n} connections each silent, half a head, dripping");
         let mut closings = Vec::new();
         for _ in 0..n {
-            for (begin, drip) in [("", ""), ("GET /fhir/metadata HTTP/1.1\r\nHo", ""), ("GET /fhir/metadata HTTP/1.1\r\n", "X")] {
+            for (begin, drip) in
+                [("", ""), ("GET /fhir/metadata HTTP/1.1\r\nHo", ""), ("GET /fhir/metadata HTTP/1.1\r\n", "X")]
+            {
                 closings.push(tokio::spawn(async move {
                     let began = Instant::now();
                     let mut line = Line::connect(at).await.unwrap();

@@ -151,7 +151,10 @@ fn p02_hanging_up_at_any_instant_loses_no_acknowledged_revoke_and_leaves_no_open
             assert_eq!(row.state, "ended", "an acknowledged revocation is lost");
             assert_eq!(entries[usize::try_from(*leaf).unwrap()].basis[0].consent, *consent);
         }
-        println!("P02: {} revocations, 0 lost, 0 stale; {seen} requests were answered before the hang-up", revoked.len());
+        println!(
+            "P02: {} revocations, 0 lost, 0 stale; {seen} requests were answered before the hang-up",
+            revoked.len()
+        );
         open.close().await;
     });
 }

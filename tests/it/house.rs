@@ -188,6 +188,14 @@ impl Home {
         Open { house: new.house, chores: new.chores }
     }
 
+    /// Founds a house over databases that are not this harness's own.
+    pub async fn found_at(&self, store: String, keystore: String) -> Open {
+        let mut means = self.means(self.path());
+        (means.config.store, means.config.keystore) = (Some(store), Some(keystore));
+        let new = found(means).await.unwrap();
+        Open { house: new.house, chores: new.chores }
+    }
+
     pub async fn open(&self) -> Result<Open, Cannot> {
         self.open_in(self.path()).await
     }

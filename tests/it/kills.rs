@@ -26,20 +26,32 @@ fn p06_a_revoke_survives_kill_9_on_receipt_of_its_answer() {
         for _ in 0..kills * each {
             consents.push(scene.grant(&open.house).await);
         }
+        let token = cast::patient_token(&open.house, scene.patient.id);
         open.close().await;
         let mut acknowledged = HashSet::new();
         for round in consents.chunks(each) {
-            let mut process = Process::start(process::house(home.path()));
-            for consent in round {
-                process.tell(&format!("revoke {} {consent}", scene.patient.id));
+            let mut process = Process::start(process::garant(home.path()));
+            let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+            for consent in round.iter().copied() {
+                let path = format!("/api/consents/{consent}/revoke");
+                let request = wire::request("POST", &path, &[wire::bearer(&token)], b"");
+                let (at, tell) = (process.at(), tell.clone());
+                tokio::spawn(async move {
+                    if let Some(answer) = wire::send(at, &request).await {
+                        assert_eq!(answer.status, 200, "{}", answer.text());
+                        drop(tell.send(consent));
+                    }
+                });
             }
+            drop(tell);
             // Killed on receipt of any of the answers; the others may be anywhere on their way.
-            for consent in &round[..=home.dice.below(each)] {
-                let answer = process.wait_for(|line| line.starts_with("» ")).unwrap();
-                assert!(answer.starts_with("» revoked "), "{answer}");
-                acknowledged.insert(*consent);
+            for _ in 0..=home.dice.below(each) {
+                acknowledged.insert(told.recv().await.unwrap());
             }
             process.kill();
+            while let Some(consent) = told.recv().await {
+                acknowledged.insert(consent);
+            }
         }
         let open = home.open().await.unwrap();
         for consent in &acknowledged {
@@ -116,7 +128,9 @@ async fn storm(
                 }
                 let text = format!("round {round} writer {writer} number {number}");
                 let body = cast::observation(patient, &text);
-                let Some(answer) = wire::post_fhir(to, "/fhir/Observation", &token, body.as_bytes()).await else { return };
+                let Some(answer) = wire::post_fhir(to, "/fhir/Observation", &token, body.as_bytes()).await else {
+                    return;
+                };
                 assert_eq!(answer.status, 201, "{}", answer.text());
                 let location = answer.header("location").unwrap().to_owned();
                 journal.lock().await.written.push((location, text));
@@ -225,24 +239,26 @@ fn p34_each_acknowledged_commit_is_flushed_to_the_disk() {
         let commits = trials(25, 500);
         let open = home.found().await;
         let scene = Scene::set(&open.house, &home.canary()).await;
+        scene.grant(&open.house).await;
+        let token = scene.clinic.token(&open.house).await;
         open.close().await;
-        let count = home.path().join("strace.txt");
-        let plain = process::house(home.path());
+        let folder = tempfile::tempdir().unwrap();
+        let count = folder.path().join("strace.txt");
+        let plain = process::garant(home.path());
         let mut command = std::process::Command::new("strace");
         command.args(["-f", "-qq", "-e", "trace=fdatasync,fsync", "-o"]).arg(&count).arg(plain.get_program());
-        command.args(plain.get_args()).env("GARANT_IT_CHILD", home.path());
+        command.args(plain.get_args());
         let mut process = Process::start(command);
         let before = flushes(&count);
         for number in 0..commits {
-            let answer = process.ask(&format!("admit {} commit {number}", scene.patient.id)).unwrap();
-            assert!(answer.starts_with("admitted"), "{answer}");
+            let body = cast::observation(scene.patient.id, &format!("commit {number}"));
+            let answer = wire::post_fhir(process.at(), "/fhir/Observation", &token, body.as_bytes()).await.unwrap();
+            assert_eq!(answer.status, 201, "{}", answer.text());
         }
         let flushed = flushes(&count) - before;
-        process.tell("end");
-        process.ended();
+        assert!(process.end_traced());
         println!("P34: {commits} commits one after the other, {flushed} flushes");
         assert!(flushed >= commits, "a commit was acknowledged before it was on the disk");
-        std::fs::remove_file(&count).unwrap();
     };
     // Only our own process can be counted; PostgreSQL's settings are checked when it is opened.
     on(Engine::Sqlite, "P34", &test);
@@ -290,7 +306,10 @@ fn p38_a_session_killed_at_any_statement_leaves_a_write_applied_once_or_not_at_a
             unread += usize::from(cast::read(&open.house, &scene.clinic.bearer(), scene.record).await.is_err());
         }
         over.store(true, Ordering::SeqCst);
-        println!("P38: {} sessions terminated, {failed} writes repeated, {unread} reads refused", reaper.await.unwrap());
+        println!(
+            "P38: {} sessions terminated, {failed} writes repeated, {unread} reads refused",
+            reaper.await.unwrap()
+        );
         assert_eq!(cast::records(&open.house, scene.patient.id, "Observation").await.len(), writes + 1);
         cast::read(&open.house, &scene.clinic.bearer(), scene.record).await.unwrap();
         open.close().await;

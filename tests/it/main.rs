@@ -22,7 +22,6 @@
 )]
 
 mod cast;
-mod child;
 mod house;
 mod process;
 mod proxy;
@@ -30,6 +29,8 @@ mod scan;
 mod wire;
 
 mod doors;
+mod erased;
+mod faults;
 mod framing;
 mod hangups;
 mod kills;

@@ -1,9 +1,9 @@
-//! Real processes: `garant serve`, and this test binary as a house that obeys lines on its standard input.
+//! Real processes: `garant serve`.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,6 @@ pub struct Process {
     child: Child,
     pub address: Option<SocketAddr>,
     lines: Receiver<String>,
-    input: Option<ChildStdin>,
     /// Everything it said so far.
     pub said: Vec<String>,
 }
@@ -26,14 +25,6 @@ pub struct Process {
 pub fn garant(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_garant"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
-    command
-}
-
-/// This binary as a house (see `child`).
-pub fn house(folder: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["child::a_house_that_obeys", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
-    command.env("GARANT_IT_CHILD", folder);
     command
 }
 
@@ -49,7 +40,7 @@ impl Process {
 
     /// Starts it without waiting.
     pub fn spawn(mut command: Command) -> Self {
-        command.env("GARANT_PASSPHRASE", PASSPHRASE).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("GARANT_PASSPHRASE", PASSPHRASE).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (tell, lines) = channel();
         for stream in [
@@ -65,8 +56,7 @@ impl Process {
                 }
             });
         }
-        let input = child.stdin.take();
-        Self { child, address: None, lines, input, said: Vec::new() }
+        Self { child, address: None, lines, said: Vec::new() }
     }
 
     pub fn at(&self) -> SocketAddr {
@@ -85,18 +75,6 @@ impl Process {
         }
     }
 
-    /// Tells it a line.
-    pub fn tell(&mut self, line: &str) {
-        // A process that was killed hears nothing.
-        drop(writeln!(self.input.as_mut().unwrap(), "{line}"));
-    }
-
-    /// Tells it a line and waits for its answer.
-    pub fn ask(&mut self, line: &str) -> Option<String> {
-        self.tell(line);
-        self.wait_for(|said| said.starts_with("» ")).map(|said| said["» ".len()..].to_owned())
-    }
-
     /// `SIGKILL`, now.
     pub fn kill(&mut self) {
         drop(self.child.kill());
@@ -106,6 +84,16 @@ impl Process {
     /// `SIGTERM`, and waits for its end; whether it ended well.
     pub fn end(mut self) -> bool {
         self.signal(rustix::process::Signal::TERM);
+        self.ended().is_some_and(|well| well)
+    }
+
+    /// As [`Process::end`] for a process that runs under a tracer: the tracer ends with it.
+    pub fn end_traced(&mut self) -> bool {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let traced: i32 = children.split_whitespace().next().unwrap().parse().unwrap();
+        let traced = rustix::process::Pid::from_raw(traced).unwrap();
+        rustix::process::kill_process(traced, rustix::process::Signal::TERM).ok();
         self.ended().is_some_and(|well| well)
     }
 
@@ -127,10 +115,6 @@ impl Process {
             std::thread::sleep(Duration::from_millis(20));
         }
         None
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 }
 

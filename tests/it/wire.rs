@@ -100,7 +100,9 @@ impl Line {
         // A refusal may come before all was sent.
         let sent = self.write(bytes).await;
         let answer = self.answer().await;
-        if answer.is_none() { sent.ok()? }
+        if answer.is_none() {
+            sent.ok()?
+        }
         answer
     }
 
