@@ -333,7 +333,9 @@ fn p45_each_route_answers_each_actor_as_the_committed_table_says() {
              # GARANT_BLESS=1 writes it again: read the difference first. Each actor has a patient of its own.\n",
         );
         write!(table, "\n{:58}", "").unwrap();
-        ACTORS.iter().for_each(|a| write!(table, "{a:>12}").unwrap());
+        for actor in ACTORS {
+            write!(table, "{actor:>12}").unwrap();
+        }
         for (method, _, path) in ROWS {
             write!(table, "\n{:58}", format!("{method:4} {path}")).unwrap();
             for actor in ACTORS {

@@ -242,7 +242,7 @@ fn s05_hostile_addresses_get_a_clear_refusal() {
             let answer = wire::get(process.at(), &path, &token).await;
             let status = answer.as_ref().map(|a| a.status);
             let shown = answer.is_some_and(|a| a.leaf().is_some());
-            assert!(status.is_none_or(|s| (400..500).contains(&s)) && !shown, "{:.120}: {status:?}", path);
+            assert!(status.is_none_or(|s| (400..500).contains(&s)) && !shown, "{path:.120}: {status:?}");
         }
         unharmed(process, &scene).await;
     });

@@ -86,8 +86,13 @@ fn requests(scene: &Scene, token: &str) -> Vec<Vec<u8>> {
     let body = scene.clinic.token_form("http://127.0.0.1", SystemClock.now());
     let deposit = cast::observation(scene.patient.id, "from one who hung up");
     vec![
-        wire::request("GET", &format!("/fhir/Observation/{}", scene.record), &[auth.clone()], b""),
-        wire::request("GET", &format!("/fhir/Observation?patient={}", scene.patient.id), &[auth.clone()], b""),
+        wire::request("GET", &format!("/fhir/Observation/{}", scene.record), std::slice::from_ref(&auth), b""),
+        wire::request(
+            "GET",
+            &format!("/fhir/Observation?patient={}", scene.patient.id),
+            std::slice::from_ref(&auth),
+            b"",
+        ),
         wire::request("POST", "/oauth/token", &[form], body.as_bytes()),
         wire::request("POST", "/fhir/Observation", &[auth, json], deposit.as_bytes()),
     ]

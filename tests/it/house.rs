@@ -81,6 +81,7 @@ fn seed() -> u64 {
 }
 
 /// Runs `test` in a new house on SQLite and, where there is one, on PostgreSQL.
+#[expect(clippy::needless_pass_by_value, reason = "a test hands its closure over")]
 pub fn each(name: &str, test: impl AsyncFn(&Home)) {
     on(Engine::Sqlite, name, &test);
     if postgres().is_some() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::house::PASSPHRASE;
 
 /// How long a process may take to answer on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running process; it is killed, by its id, when it is dropped.
 pub struct Process {

@@ -47,7 +47,7 @@ pub fn request(method: &str, path: &str, headers: &[String], body: &[u8]) -> Vec
         out += "\r\n";
     }
     if !body.is_empty() || method == "POST" {
-        out += &format!("Content-Length: {}\r\n", body.len());
+        out.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
     }
     out += "\r\n";
     [out.as_bytes(), body].concat()
@@ -101,7 +101,7 @@ impl Line {
         let sent = self.write(bytes).await;
         let answer = self.answer().await;
         if answer.is_none() {
-            sent.ok()?
+            sent.ok()?;
         }
         answer
     }
