@@ -197,15 +197,8 @@ impl House {
         let register = Arc::new(Register::new(keyring.registry_verifier()));
         let checker = Arc::new(checker(&keyring, &config)?);
         let door = door(&store, &ledger, &keyring, &engine, (&checker, &register), (&clock, &chance));
-        let publisher = Arc::new(Publisher {
-            store: store.clone(),
-            clock: Arc::clone(&clock),
-            signer: keyring.log_signer(),
-            verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, keyring.log_signer().public())
-                .map_err(|_| Cannot::Key)?,
-            mac: keyring.row_mac(),
-            anchor: folder.join("anchor"),
-        });
+        let consents = consents(&door, &keyring, config.origins.clone());
+        let publisher = Arc::new(publisher(&folder, &config, &store, &keyring, &clock)?);
         let house = Self {
             enrolments: Arc::new(Enrolments {
                 store: store.clone(),
@@ -227,21 +220,7 @@ impl House {
                 clock: Arc::clone(&clock),
                 chance: Arc::clone(&chance),
             }),
-            consents: Arc::new(Consents {
-                store: store.clone(),
-                ledger: ledger.clone(),
-                checker: Arc::clone(&checker),
-                engine: Arc::clone(&engine),
-                register: Arc::clone(&register),
-                unwrapper: keyring.unwrapper(),
-                sealer: keyring.sealer(),
-                indexer: keyring.indexer(),
-                mac: keyring.row_mac(),
-                signer: keyring.consent_signer(),
-                origins: config.origins.clone(),
-                clock: Arc::clone(&clock),
-                chance: Arc::clone(&chance),
-            }),
+            consents: Arc::new(consents),
             issuer: Arc::new(issuer(&config, &keyring, &store, &register, (&clock, &chance))),
             authenticator: Arc::new(authenticator(&config, &keyring, &store, &clock)?),
             sound: Arc::new(AtomicBool::new(true)),
@@ -369,6 +348,37 @@ fn door(
         register: Arc::clone(register),
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
+    }
+}
+
+fn publisher(
+    folder: &Path,
+    config: &Config,
+    store: &Store,
+    keyring: &Keyring,
+    clock: &Arc<dyn Clock>,
+) -> Result<Publisher, Cannot> {
+    let signer = keyring.log_signer();
+    let verifier = Verifier::new(&config.log_origin(), KeyKind::Ed25519, signer.public()).map_err(|_| Cannot::Key)?;
+    let (store, clock, mac, anchor) = (store.clone(), Arc::clone(clock), keyring.row_mac(), folder.join("anchor"));
+    Ok(Publisher { store, clock, signer, verifier, mac, anchor })
+}
+
+fn consents(door: &Door, keyring: &Keyring, origins: Vec<String>) -> Consents {
+    Consents {
+        store: door.store.clone(),
+        ledger: door.ledger.clone(),
+        checker: Arc::clone(&door.checker),
+        engine: Arc::clone(&door.engine),
+        register: Arc::clone(&door.register),
+        unwrapper: keyring.unwrapper(),
+        sealer: keyring.sealer(),
+        indexer: keyring.indexer(),
+        mac: keyring.row_mac(),
+        signer: keyring.consent_signer(),
+        origins,
+        clock: Arc::clone(&door.clock),
+        chance: Arc::clone(&door.chance),
     }
 }
 

@@ -12,8 +12,9 @@ use crate::model::{Bearer, Subject};
 /// The bearer of the one access token that the request carries.
 pub(super) async fn bearer(patients: &Patients, parts: &Parts) -> Result<Bearer, Problem> {
     let nobody = || Problem::new(StatusCode::UNAUTHORIZED, "sign in first");
-    let authorization = one(parts, &header::AUTHORIZATION).ok_or_else(nobody)?.ok_or_else(nobody)?;
+    let authorization = one(parts, &header::AUTHORIZATION).ok_or_else(nobody)?;
     let dpop = one(parts, &HeaderName::from_static("dpop")).ok_or_else(nobody)?;
+    let dpop = Some(dpop).filter(|proof| !proof.is_empty());
     let url = format!("{}{}", patients.base_url, parts.uri.path());
     let credentials = Credentials { authorization, dpop, method: parts.method.as_str(), url: &url };
     match patients.authenticator.authenticate(credentials).await {
@@ -37,9 +38,10 @@ pub(super) async fn patient(patients: &Patients, parts: &Parts) -> Result<Patien
     }
 }
 
-/// The header's value when it is there at most once: two could be read differently on the way.
-fn one<'p>(parts: &'p Parts, name: &HeaderName) -> Option<Option<&'p str>> {
+/// The header's value, empty when there is none; `None` when it is there twice, which could be read differently on
+/// the way, or is not plain text.
+fn one<'p>(parts: &'p Parts, name: &HeaderName) -> Option<&'p str> {
     let mut values = parts.headers.get_all(name).iter();
-    let first = values.next().map(|v| v.to_str().ok()).map_or(Some(None), |v| v.map(Some));
-    if values.next().is_none() { first } else { None }
+    let first = values.next().map_or(Some(""), |v| v.to_str().ok());
+    first.filter(|_| values.next().is_none())
 }
