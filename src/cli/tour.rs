@@ -92,7 +92,7 @@ struct Askers<'c> {
     insurer: Token<'c>,
 }
 
-impl<'c> Tour<'c> {
+impl Tour<'_> {
     fn told(&mut self, watch: Stopwatch, line: &str) {
         self.step += 1;
         let milliseconds = watch.elapsed().as_secs_f64() * 1000.0;
@@ -175,7 +175,7 @@ impl<'c> Tour<'c> {
             (format!("organisation/{insurer}"), json!(["Coverage.rs", "ExplanationOfBenefit.rs"]), "HPAYMT"),
         ] {
             let watch = Stopwatch::start();
-            let (answer, text) = self.outside.decide(patient, own, &wish(&grantee, scope, purpose)).await?;
+            let (answer, text) = self.outside.decide(patient, own, &wish(&grantee, &scope, purpose)).await?;
             expect(&answer, StatusCode::CREATED, "a grant")?;
             self.told(watch, &format!("signed: «{text}»"));
         }
@@ -248,7 +248,7 @@ impl<'c> Tour<'c> {
         let watch = Stopwatch::start();
         let insurer = format!("organisation/{}", self.cast.organisation("mutuelle-orvane")?);
         let (answer, _) =
-            self.outside.decide(patient, own, &wish(&insurer, json!(["Observation.rs"]), "HPAYMT")).await?;
+            self.outside.decide(patient, own, &wish(&insurer, &json!(["Observation.rs"]), "HPAYMT")).await?;
         expect(&answer, StatusCode::UNPROCESSABLE_ENTITY, "a grant of the record to an insurer")?;
         let article = answer.json()?.get("article").and_then(Value::as_str).unwrap_or_default().to_owned();
         self.told(watch, &format!("a grant of results to an insurer cannot even be made ({article})"));
@@ -371,7 +371,7 @@ struct Record {
     bill: String,
 }
 
-fn wish(grantee: &str, scope: Value, purpose: &str) -> Value {
+fn wish(grantee: &str, scope: &Value, purpose: &str) -> Value {
     let now = SystemClock.now().secs();
     json!({ "wish": "grant", "language": "fr", "terms": {
         "grantee": grantee, "scope": scope, "purpose": [purpose], "confidentiality": "N", "sensitivity": [],
