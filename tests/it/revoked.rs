@@ -230,9 +230,9 @@ fn p13_narrowing_ends_what_it_leaves_out_at_once() {
         let scene = Scene::set(&open.house, &home.canary()).await;
         let bearer = scene.clinic.bearer();
         for _ in 0..n {
-            let consent = scene.grant(&open.house).await;
-            cast::read(&open.house, &bearer, scene.record).await.unwrap();
             let mut terms = scene.clinic.terms(open.house.clock.now());
+            let consent = cast::grant(&open.house, &scene.patient, terms.clone()).await;
+            cast::read(&open.house, &bearer, scene.record).await.unwrap();
             terms.scope = vec!["Condition.r".parse().unwrap()];
             cast::narrow(&open.house, &scene.patient, consent, terms).await;
             assert!(refused_everywhere(&[&open], &scene).await);
