@@ -453,6 +453,17 @@ impl Turn<'_> {
         Ok(self.all(table, sql, args, read).await?.into_iter().next())
     }
 
+    /// Undoes it now, so that others need not wait until this connection is used again.
+    pub async fn undo(self) -> Result<(), DbError> {
+        match &mut self.writer.held {
+            Held::Sqlite(held) => sqlx::query("ROLLBACK").execute(&mut **held).await.map(|_| ()),
+            Held::Postgres(held) => sqlx::query("ROLLBACK").execute(&mut **held).await.map(|_| ()),
+        }
+        .map_err(classify)?;
+        self.writer.open = false;
+        Ok(())
+    }
+
     /// Makes it durable. When this fails the outcome is unknown and must be treated as "not done".
     pub async fn commit(self) -> Result<(), DbError> {
         match &mut self.writer.held {

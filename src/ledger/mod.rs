@@ -13,6 +13,7 @@ mod disclose;
 pub mod entry;
 pub mod export;
 pub mod law;
+mod memory;
 pub mod merkle;
 pub mod note;
 pub mod path;
