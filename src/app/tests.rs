@@ -11,6 +11,7 @@ use crate::id::DeedId;
 use crate::ledger::entry::Entry;
 use crate::ledger::{Act, Personal, Unplaced, Unrecorded};
 use crate::secret::Secret;
+use crate::store::turn::Write;
 
 fn means(folder: &Path) -> Means {
     Means {
@@ -71,6 +72,24 @@ async fn a_log_that_was_begun_is_not_begun_again() {
     let refused = house.ledger.record(second).await;
     assert!(matches!(refused, Err(Unrecorded::Unplaced(Unplaced::Failed(_)))), "{refused:?}");
     assert_eq!(house.store.head().await.unwrap().unwrap().size, 1);
+    drop(house);
+    founded.chores.end().await;
+}
+
+/// Kept open, a failed turn would keep tokens from being made and other processes from their turns.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_failed_alone_keeps_nobody_from_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let founded = found(means(folder.path())).await.unwrap();
+    let house = founded.house;
+    for again in [false, true] {
+        let deed = DeedId::ordered(&*house.clock, &*house.chance).unwrap();
+        let mut deed = house.ledger.prepare(deed, Act::Admit, Personal::default(), None).await.unwrap();
+        deed.writes.push(Write::Import { tag: [7; 32] });
+        assert_eq!(house.ledger.record(deed).await.is_err(), again);
+    }
+    let now = house.clock.now();
+    assert!(house.store.use_once("test", [1; 32], now, now.plus_secs(60)).await.unwrap());
     drop(house);
     founded.chores.end().await;
 }

@@ -27,6 +27,8 @@ pub mod vkey;
 pub mod words;
 
 #[cfg(test)]
+mod grouping;
+#[cfg(test)]
 mod oracles;
 #[cfg(test)]
 mod samples;

@@ -26,6 +26,8 @@ use crate::vault::RowMac;
 const GROUP: usize = 64;
 /// Deeds that may wait; more are turned away rather than kept waiting for ever.
 const QUEUE: usize = 1024;
+/// From how many bytes on a deed is heavy: it shares its turn with no other heavy one, and lets stops go first.
+const HEAVY: usize = 4 * 1024 * 1024;
 /// How far the wall clock may lag behind the log before disclosures stop (two nodes, one database).
 const LAG: i64 = 2;
 
@@ -60,6 +62,19 @@ pub struct Deed {
     pub change: Option<Change>,
     /// What it writes beside its leaf.
     pub writes: Vec<Write>,
+}
+
+impl Deed {
+    /// Whether it takes something away: a consent, a standing, a key.
+    fn stops(&self) -> bool {
+        self.change.is_some_and(|c| c.ends) || matches!(self.act, Act::Exclude | Act::Suspend | Act::Shred)
+    }
+
+    /// Bytes of the records it writes, which is what makes a turn long.
+    fn weight(&self) -> usize {
+        let size = |write: &Write| if let Write::Record(new) = write { new.size() } else { 0 };
+        self.writes.iter().map(size).sum()
+    }
 }
 
 /// A consent revision that a deed makes.
@@ -128,6 +143,17 @@ pub(super) struct Waiting {
     answer: oneshot::Sender<Result<Placed, Unplaced>>,
 }
 
+#[cfg(test)]
+impl Waiting {
+    pub(super) const fn new(deed: Deed, answer: oneshot::Sender<Result<Placed, Unplaced>>) -> Self {
+        Self { deed, answer }
+    }
+
+    pub(super) const fn act(&self) -> Act {
+        self.deed.act
+    }
+}
+
 /// The two queues: ending a consent goes ahead of reading.
 #[derive(Clone, Debug)]
 pub(super) struct Lanes {
@@ -139,18 +165,19 @@ impl Lanes {
     /// Queues the deed and waits for its place. The deed happens even if the caller goes away.
     pub(super) async fn place(&self, deed: Deed) -> Result<Placed, Unplaced> {
         let (answer, place) = oneshot::channel();
-        let stops = deed.change.is_some_and(|c| c.ends) || deed.act == Act::Exclude;
-        let waiting = Waiting { deed, answer };
-        if stops {
-            // A stop waits as long as it takes; it is never turned away by a flood of reads.
-            self.stops.send(waiting).await.map_err(|_| Unplaced::Closed)?;
-        } else {
-            self.others.try_send(waiting).map_err(|e| match e {
-                mpsc::error::TrySendError::Full(_) => Unplaced::Busy,
-                mpsc::error::TrySendError::Closed(_) => Unplaced::Closed,
-            })?;
-        }
+        self.queue(Waiting { deed, answer }).await?;
         place.await.unwrap_or(Err(Unplaced::Closed))
+    }
+
+    pub(super) async fn queue(&self, waiting: Waiting) -> Result<(), Unplaced> {
+        if waiting.deed.stops() {
+            // A stop waits as long as it takes; it is never turned away by a flood of reads.
+            return self.stops.send(waiting).await.map_err(|_| Unplaced::Closed);
+        }
+        self.others.try_send(waiting).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => Unplaced::Busy,
+            mpsc::error::TrySendError::Closed(_) => Unplaced::Closed,
+        })
     }
 }
 
@@ -167,13 +194,15 @@ pub struct Sequencer {
     mac: RowMac,
     stops: mpsc::Receiver<Waiting>,
     others: mpsc::Receiver<Waiting>,
+    /// A heavy deed that let others go first.
+    held: Option<Waiting>,
 }
 
 impl Sequencer {
     pub(super) fn new(store: Store, clock: Arc<dyn Clock>, mac: RowMac) -> (Self, Lanes) {
         let (to_stops, stops) = mpsc::channel(QUEUE);
         let (to_others, others) = mpsc::channel(QUEUE);
-        (Self { store, clock, mac, stops, others }, Lanes { stops: to_stops, others: to_others })
+        (Self { store, clock, mac, stops, others, held: None }, Lanes { stops: to_stops, others: to_others })
     }
 
     /// Takes turns until every [`super::Ledger`] is gone. Run it in a task that nothing cancels.
@@ -189,12 +218,15 @@ impl Sequencer {
     }
 
     /// Whatever waits now, stops first; there is no timer, a lone deed does not wait for company.
-    async fn next_group(&mut self) -> Option<Vec<Waiting>> {
-        let first = tokio::select! {
-            biased;
-            Some(waiting) = self.stops.recv() => waiting,
-            Some(waiting) = self.others.recv() => waiting,
-            else => return None,
+    pub(super) async fn next_group(&mut self) -> Option<Vec<Waiting>> {
+        let first = match self.held.take() {
+            Some(held) => held,
+            None => tokio::select! {
+                biased;
+                Some(waiting) = self.stops.recv() => waiting,
+                Some(waiting) = self.others.recv() => waiting,
+                else => return None,
+            },
         };
         let mut group = Vec::with_capacity(GROUP);
         while group.len() < GROUP - 1
@@ -202,24 +234,37 @@ impl Sequencer {
         {
             group.push(stop);
         }
+        let mut weight = first.deed.weight();
+        if weight >= HEAVY && !group.is_empty() {
+            // A revocation does not wait until somebody's large deposit is written.
+            self.held = Some(first);
+            return Some(group);
+        }
         group.push(first);
         while group.len() < GROUP
+            && weight < HEAVY
             && let Ok(other) = self.others.try_recv()
         {
+            let more = other.deed.weight();
+            if more >= HEAVY {
+                self.held = Some(other);
+                break;
+            }
+            weight += more;
             group.push(other);
         }
         Some(group)
     }
 
     async fn serve(&self, hand: &mut Hand, group: Vec<Waiting>) {
-        match self.turn(hand, &group).await {
+        match self.turn_or_let_go(hand, &group).await {
             Ok(places) => answer(group, places.into_iter().map(Ok)),
             Err(Fault::Db(DbError::Taken) | Fault::Entry(_) | Fault::Word(_) | Fault::Genesis) if group.len() > 1 => {
                 // One deed repeats something used once, or cannot be written: the others must not suffer for it, so
                 // each takes its own turn. The failed turn changed nothing.
                 for waiting in group {
                     let alone = vec![waiting];
-                    let place = self.turn(hand, &alone).await;
+                    let place = self.turn_or_let_go(hand, &alone).await;
                     answer_alone(alone, place);
                 }
             }
@@ -230,6 +275,15 @@ impl Sequencer {
                 answer(group, places.into_iter());
             }
         }
+    }
+
+    /// A turn that failed is let go at once: kept until the next deed, it would keep everyone else from writing.
+    async fn turn_or_let_go(&self, hand: &mut Hand, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {
+        let places = self.turn(hand, group).await;
+        if places.is_err() {
+            hand.writer = None;
+        }
+        places
     }
 
     async fn turn(&self, hand: &mut Hand, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {

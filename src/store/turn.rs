@@ -52,6 +52,14 @@ pub struct NewRecord {
     pub sealed: Sealed,
 }
 
+impl NewRecord {
+    /// Its bytes.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.facts.0.len() + self.found.0.len() + self.sealed.0.len()
+    }
+}
+
 /// A revision of a consent.
 #[derive(Debug)]
 pub struct NewRevision {
