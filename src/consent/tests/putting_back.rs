@@ -1,9 +1,12 @@
 //! P18, P28 and P30: what was true yesterday is put back by whoever can write to the database.
 
 use super::world::World;
+use crate::consent::{ConsentError, Wish};
 use crate::db::Arg;
-use crate::ledger::Unsound;
+use crate::id::DeviceId;
 use crate::ledger::merkle::{Frontier, leaf_hash};
+use crate::ledger::{Act, Unsound};
+use crate::model::Device;
 
 async fn sql(world: &World, sql: &'static str, args: Vec<Arg<'static>>) {
     world.house.store.db().transact("test", vec![(sql, args)]).await.unwrap();
@@ -111,4 +114,36 @@ async fn an_older_leaf_rewritten_together_with_the_checkpoints_row_is_not_signed
         sql(&world, "UPDATE log_leaf SET entry = $1 WHERE leaf = 1", vec![text.into_bytes().into()]).await;
         world.end().await;
     }
+}
+
+/// The registry's signature must not be had for a row that it never signed, nor a removed key revived.
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_a_key_signs_nothing_that_was_slipped_in_and_a_removed_key_stays_removed() {
+    let world = World::new().await;
+    let me = world.patient().await;
+    let row = world.house.store.devices(me.patient).await.unwrap().pop().unwrap();
+    let slipped = Device { id: DeviceId::from_bytes([9; 16]), ..Device::parse(&row.body).unwrap() };
+    const SLIP: &str = "INSERT INTO device (patient, device, state, body, signature, updated_by) \
+         VALUES ($1, $2, 'active', $3, $4, 'test')";
+    let (patient, device) = (me.patient.as_bytes().to_vec(), slipped.id.as_bytes().to_vec());
+    sql(&world, SLIP, vec![patient.into(), device.into(), slipped.to_body().into(), row.signature.into()]).await;
+    assert!(world.house.patients.remove_device(me.patient, slipped.id).await.is_err(), "the registry signed it");
+
+    world.house.patients.remove_device(me.patient, me.device).await.unwrap();
+    sql(&world, "UPDATE device SET state = 'active'", vec![]).await;
+    let signed = world.done(&me, Wish::Grant(world.terms(&["Observation.rs"]))).await;
+    assert!(matches!(signed, Err(ConsentError::Unsigned)), "{signed:?}");
+    world.end().await;
+}
+
+/// P43: the answer takes the same commit as that for somebody hidden.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_for_somebody_unknown_is_on_record_like_one_for_somebody_hidden() {
+    let world = World::new().await;
+    let before = world.leaves().await.len();
+    let found = world.house.door.search_for_nobody(&world.bearer(world.martin), "Patient").await.unwrap();
+    assert!(found.matches.is_empty());
+    let leaves = world.leaves().await;
+    assert_eq!((leaves.len(), leaves.last().unwrap().act), (before + 1, Act::Refuse));
+    world.end().await;
 }
