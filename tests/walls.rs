@@ -35,15 +35,15 @@ const HOUSE: &[Room] = &[
     Room("model",      &["clock", "id", "json"], &["serde_json", "thiserror"]),
     Room("fhir",       &["clock", "json", "model"], &["thiserror"]),
     // works: blind to each other
-    Room("policy",     &["clock", "id", "model"], &["cedar_policy", "ring", "serde", "serde_json", "thiserror", "toml"]),
-    Room("proof",      &["clock", "id", "json", "model"], &["base64", "ring", "thiserror"]),
+    Room("policy",     &["clock", "id", "model", "recall"], &["cedar_policy", "ring", "serde", "serde_json", "thiserror", "toml"]),
+    Room("proof",      &["clock", "id", "json", "model", "recall"], &["base64", "ring", "thiserror"]),
     Room("vault",      &["chance", "clock", "db", "id", "json", "model", "secret"], &["argon2", "cryptoki", "josekit", "ring", "subtle", "thiserror", "zeroize", "std::fs"]),
     Room("store",      &["clock", "db", "id", "model"], &[]),
     // memory
     Room("ledger",     &["chance", "clock", "db", "id", "json", "model", "policy", "store", "vault"], &["base64", "ring", "thiserror", "tokio", "tracing", "std::fs"]),
     // deeds
     Room("directory",  &["chance", "clock", "db", "id", "json", "ledger", "model", "recall", "store", "vault"], &["ring", "serde_json", "thiserror"]),
-    Room("consent",    &["id", "model", "proof", "recall", "store", "vault"], &["ring", "subtle", "thiserror"]),
+    Room("consent",    &["chance", "clock", "db", "directory", "id", "json", "ledger", "model", "policy", "proof", "recall", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "time", "tracing"]),
     Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "ledger", "model", "proof", "store", "vault"], &["ring", "thiserror"]),
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
@@ -52,11 +52,11 @@ const HOUSE: &[Room] = &[
     Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "http_body_util", "thiserror", "tokio", "tracing"]),
     Room("oauth",      &["http", "id", "identity", "json"], &["axum", "serde_json", "tracing"]),
     Room("fhir_api",   &["clock", "fhir", "http", "id", "identity", "intake", "model", "release"], &["axum", "tracing"]),
-    Room("web",        &["clock", "consent", "directory", "http", "id", "identity", "ledger", "model", "release"], &["axum", "hyper", "serde", "tracing"]),
+    Room("web",        &["consent", "http", "id", "identity", "json", "model", "proof"], &["axum", "serde_json", "tracing"]),
     // roof: put together, nothing lives here
     Room("config",     &["secret"], &["serde", "thiserror", "toml", "url", "std::env", "std::fs", "std::net"]),
     Room("app",        EVERY_ROOM, &["ring", "serde", "serde_json", "axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tower", "tracing", "std::fs", "std::net"]),
-    Room("cli",        EVERY_ROOM, &["axum", "clap", "hyper", "hyper_util", "http_body_util", "indicatif", "rustix", "serde_json", "thiserror", "tokio", "tracing", "tracing_subscriber", "std::fs", "std::net", "std::process"]),
+    Room("cli",        EVERY_ROOM, &["axum", "clap", "hyper", "hyper_util", "http_body_util", "indicatif", "rustix", "serde_json", "thiserror", "tokio", "tracing", "tracing_subscriber", "std::env", "std::fs", "std::net", "std::process", "std::thread"]),
     Room("main",       &["cli"], &["std::process"]),
     Room("lib",        &[], &[]),
 ];

@@ -5,7 +5,9 @@
 //! Must never: contain a deed; print a secret.
 
 mod demo;
+mod doctor;
 mod enrol;
+pub mod import;
 mod init;
 mod keys;
 mod log;
@@ -42,6 +44,10 @@ enum Command {
     Demo(demo::Args),
     /// Print a short-lived token for someone of the demonstration (development mode)
     Token(demo::TokenArgs),
+    /// Take over records from FHIR files or folders; may be interrupted and run again
+    Import(Import),
+    /// Look at a data folder and say what is well, what is not, and what to do
+    Doctor(Opening),
     /// Enrol organisations, professionals, software, patients and devices
     #[command(subcommand)]
     Enrol(enrol::Command),
@@ -57,6 +63,15 @@ enum Command {
     /// Export, check and verify the tamper-evident log
     #[command(subcommand)]
     Log(log::Command),
+}
+
+/// Where records are taken to, and which.
+#[derive(clap::Args)]
+struct Import {
+    #[command(flatten)]
+    opening: Opening,
+    #[command(flatten)]
+    what: import::ImportArgs,
 }
 
 /// Runs the program.
@@ -89,6 +104,14 @@ async fn run(command: Command) -> Result<ExitCode, Trouble> {
         Command::Tour(args) => tour::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Token(args) => demo::token(args).await,
+        Command::Import(args) => {
+            let (house, chores) = args.opening.house().await?;
+            let code = import::run(&house, &args.what).await.map_err(Trouble::of);
+            drop(house);
+            chores.end().await;
+            code
+        }
+        Command::Doctor(opening) => doctor::run(&opening).await,
         Command::Enrol(command) => enrol::run(command).await,
         Command::Suspend(args) => enrol::stand(args, false).await,
         Command::Reinstate(args) => enrol::stand(args, true).await,

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::demo::{begin, open_demo};
+use super::demo::{Databases, begin, open_demo};
 use super::open::Trouble;
 use super::say;
 use crate::app::House;
@@ -28,6 +28,8 @@ pub(super) struct Args {
     /// A folder for the tour's data, which must not exist; kept afterwards (default: a temporary one, removed)
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
+    #[command(flatten)]
+    databases: Databases,
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
@@ -37,7 +39,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
     if folder.exists() {
         return Err(Trouble::Said(format!("{} exists: the tour begins in an empty folder", folder.display())));
     }
-    let outcome = play(&folder).await;
+    let outcome = play(&folder, args.databases).await;
     if args.keep.is_none() {
         drop(std::fs::remove_dir_all(&folder));
     }
@@ -53,13 +55,13 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
     }
 }
 
-async fn play(folder: &Path) -> Result<(), Staging> {
+async fn play(folder: &Path, databases: Databases) -> Result<(), Staging> {
     let watch = Stopwatch::start();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     // The port must be known before the house is founded: its base URL is bound into everything that is signed.
     let port = std::net::TcpListener::bind(address)?.local_addr()?.port();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    let (house, chores, cast) = open_demo(folder, &format!("http://{address}/fhir"), |_| {}).await?;
+    let (house, chores, cast) = open_demo(folder, &format!("http://{address}/fhir"), databases, |_| {}).await?;
     let listening = listen(address, router(&house)).await?;
     let (end, ending) = watch::channel(false);
     let serving = begin(listening, ending);
@@ -90,7 +92,7 @@ struct Askers<'c> {
     insurer: Token<'c>,
 }
 
-impl<'c> Tour<'c> {
+impl Tour<'_> {
     fn told(&mut self, watch: Stopwatch, line: &str) {
         self.step += 1;
         let milliseconds = watch.elapsed().as_secs_f64() * 1000.0;
@@ -148,11 +150,9 @@ impl<'c> Tour<'c> {
         };
         self.told(watch, "the patient reads their own record");
         let watch = Stopwatch::start();
-        for (token, path) in [
-            (&askers.doctor, &record.observation),
-            (&askers.social, &record.plan),
-            (&askers.insurer, &record.bill),
-        ] {
+        for (token, path) in
+            [(&askers.doctor, &record.observation), (&askers.social, &record.plan), (&askers.insurer, &record.bill)]
+        {
             let answer = self.outside.ask(token, "GET", path, "").await?;
             expect(&answer, StatusCode::NOT_FOUND, "a read without consent")?;
         }
@@ -175,7 +175,7 @@ impl<'c> Tour<'c> {
             (format!("organisation/{insurer}"), json!(["Coverage.rs", "ExplanationOfBenefit.rs"]), "HPAYMT"),
         ] {
             let watch = Stopwatch::start();
-            let (answer, text) = self.outside.decide(patient, own, &wish(&grantee, scope, purpose)).await?;
+            let (answer, text) = self.outside.decide(patient, own, &wish(&grantee, &scope, purpose)).await?;
             expect(&answer, StatusCode::CREATED, "a grant")?;
             self.told(watch, &format!("signed: «{text}»"));
         }
@@ -247,7 +247,8 @@ impl<'c> Tour<'c> {
     async fn refused_by_law(&mut self, patient: &Patient, own: &Token<'_>) -> Result<(), Staging> {
         let watch = Stopwatch::start();
         let insurer = format!("organisation/{}", self.cast.organisation("mutuelle-orvane")?);
-        let (answer, _) = self.outside.decide(patient, own, &wish(&insurer, json!(["Observation.rs"]), "HPAYMT")).await?;
+        let (answer, _) =
+            self.outside.decide(patient, own, &wish(&insurer, &json!(["Observation.rs"]), "HPAYMT")).await?;
         expect(&answer, StatusCode::UNPROCESSABLE_ENTITY, "a grant of the record to an insurer")?;
         let article = answer.json()?.get("article").and_then(Value::as_str).unwrap_or_default().to_owned();
         self.told(watch, &format!("a grant of results to an insurer cannot even be made ({article})"));
@@ -370,7 +371,7 @@ struct Record {
     bill: String,
 }
 
-fn wish(grantee: &str, scope: Value, purpose: &str) -> Value {
+fn wish(grantee: &str, scope: &Value, purpose: &str) -> Value {
     let now = SystemClock.now().secs();
     json!({ "wish": "grant", "language": "fr", "terms": {
         "grantee": grantee, "scope": scope, "purpose": [purpose], "confidentiality": "N", "sensitivity": [],

@@ -26,7 +26,7 @@ impl Consents {
             };
             if named(evidence, &device) {
                 verify_by(&device, statement, evidence).map_err(|_| ConsentError::Unsigned)?;
-                self.from_our_pages(evidence)?;
+                self.made_on_our_pages(evidence)?;
                 return Ok((device, row));
             }
         }
@@ -39,7 +39,7 @@ impl Consents {
     }
 
     /// A passkey signs on pages that are ours today, not only on those that were when it was enrolled.
-    fn from_our_pages(&self, evidence: &Evidence) -> Result<(), ConsentError> {
+    fn made_on_our_pages(&self, evidence: &Evidence) -> Result<(), ConsentError> {
         let Evidence::Passkey(assertion) = evidence else { return Ok(()) };
         let data = json::parse(&assertion.client_data, Limits::TOKEN).map_err(|_| ConsentError::Unsigned)?;
         let origin = data.text_of("origin").ok_or(ConsentError::Unsigned)?;

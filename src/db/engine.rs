@@ -191,6 +191,8 @@ impl Db {
             ("idle_in_transaction_session_timeout", "5s"),
             ("lock_timeout", "5s"),
             ("timezone", "UTC"),
+            // The pool undoes on release; that there was nothing to undo is the usual case.
+            ("client_min_messages", "error"),
         ]);
         let writing = PgPoolOptions::new()
             .max_connections(3)

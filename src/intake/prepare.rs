@@ -92,6 +92,8 @@ impl Intake {
             prepared.facts.push(facts);
             prepared.entries.push(Admitted { reference, version: 1, created: true });
         }
+        // The source goes before the turn: a large Bundle need not be held twice.
+        drop(reading);
         Ok(prepared)
     }
 

@@ -274,9 +274,11 @@ fn resource<'t>(text: &'t str, cut: &Cut) -> Result<Node<'t>, Rejected> {
     })
 }
 
-fn within(issue: Issue, entry: usize) -> Issue {
+/// The issue, its place seen from the Bundle.
+fn within(mut issue: Issue, entry: usize) -> Issue {
     let rest = issue.expression.split_once('.').map(|(_, rest)| format!(".{rest}")).unwrap_or_default();
-    Issue { expression: format!("Bundle.entry[{entry}].resource{rest}"), ..issue }
+    issue.expression = format!("Bundle.entry[{entry}].resource{rest}");
+    issue
 }
 
 fn supported(kind: BundleKind, entry: &Entry<'_, '_>) -> Result<(), Rejected> {

@@ -257,14 +257,14 @@ impl Sequencer {
     }
 
     async fn serve(&self, hand: &mut Hand, group: Vec<Waiting>) {
-        match self.turn_or_let_go(hand, &group).await {
+        match self.attempt(hand, &group).await {
             Ok(places) => answer(group, places.into_iter().map(Ok)),
             Err(Fault::Db(DbError::Taken) | Fault::Entry(_) | Fault::Word(_) | Fault::Genesis) if group.len() > 1 => {
                 // One deed repeats something used once, or cannot be written: the others must not suffer for it, so
                 // each takes its own turn. The failed turn changed nothing.
                 for waiting in group {
                     let alone = vec![waiting];
-                    let place = self.turn_or_let_go(hand, &alone).await;
+                    let place = self.attempt(hand, &alone).await;
                     answer_alone(alone, place);
                 }
             }
@@ -277,8 +277,9 @@ impl Sequencer {
         }
     }
 
-    /// A turn that failed is let go at once: kept until the next deed, it would keep everyone else from writing.
-    async fn turn_or_let_go(&self, hand: &mut Hand, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {
+    /// Takes the turn; when it fails its connection goes back at once, which undoes it. Kept until the next turn it
+    /// would hold the lock on the head against every other node, and on SQLite against every other writer.
+    async fn attempt(&self, hand: &mut Hand, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {
         let places = self.turn(hand, group).await;
         if places.is_err() {
             hand.writer = None;

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::consent::ConsentError;
+use crate::http::problem;
 use crate::model::statement::BadStatement;
 
 /// A good answer.
@@ -85,6 +86,5 @@ impl From<ConsentError> for Problem {
 }
 
 fn respond(status: StatusCode, kind: &'static str, body: &Value) -> Response {
-    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, body.to_string()).into_response()
+    problem(status, kind, body.to_string())
 }

@@ -1,10 +1,11 @@
 //! What is asked, from the body.
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 
 use super::answer::Problem;
+use crate::http::read_body;
 use crate::json::{self, Limits, Node};
 
 /// The longest body, and the deepest.
@@ -17,8 +18,7 @@ pub(super) async fn body(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
     if kind.split(';').next().map(str::trim) != Some("application/json") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is to be application/json"));
     }
-    let too_long = |_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB");
-    to_bytes(body, LIMITS.bytes).await.map_err(too_long)
+    read_body(body, LIMITS.bytes).await.map_err(|much| Problem::new(much.status(), much.to_string()))
 }
 
 /// The tree of a body.
@@ -28,7 +28,7 @@ pub(super) fn tree(body: &[u8]) -> Result<Node<'_>, Problem> {
 
 /// That there is no body.
 pub(super) async fn empty(body: Body) -> Result<(), Problem> {
-    match to_bytes(body, LIMITS.bytes).await {
+    match read_body(body, LIMITS.bytes).await {
         Ok(bytes) if bytes.is_empty() => Ok(()),
         Ok(_) | Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "this takes no body")),
     }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::answer::{Problem, ok};
 use super::{Patients, asked, session};
 use crate::consent::{ConsentReceipt, View, read, terms};
+use crate::proof::base64url;
 
 type Api = State<Arc<Patients>>;
 type Answer = Result<Response, Problem>;
@@ -38,7 +37,7 @@ pub(super) async fn prepare(State(api): Api, request: Request) -> Answer {
     let body = asked::body(&parts, body).await?;
     let (wish, language) = read::wish(&asked::tree(&body)?)?;
     let draft = api.consents.prepare(patient, wish, language).await?;
-    let statement = URL_SAFE_NO_PAD.encode(&draft.statement);
+    let statement = base64url::encode(&draft.statement);
     Ok(ok(StatusCode::OK, &json!({ "statement": statement, "text": draft.text })))
 }
 
@@ -94,7 +93,7 @@ fn view(view: &View) -> Value {
                 "op": past.op,
                 "issued": past.issued.secs(),
                 "leaf": past.leaf,
-                "statement": URL_SAFE_NO_PAD.encode(&past.statement),
+                "statement": base64url::encode(&past.statement),
             })
         })
         .collect();

@@ -32,7 +32,6 @@ pub struct Patients {
 }
 
 /// The routes.
-#[must_use]
 pub fn router(patients: Arc<Patients>) -> Router {
     Router::new()
         .route("/api/consents", get(consents::list).post(consents::sign))

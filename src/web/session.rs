@@ -1,26 +1,23 @@
 //! Who is asking, from the headers.
 
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode, header};
 
 use super::Patients;
 use super::answer::Problem;
+use crate::http;
 use crate::id::PatientId;
-use crate::identity::{Credentials, Unauthenticated};
+use crate::identity::Unauthenticated;
 use crate::model::{Bearer, Subject};
 
 /// The bearer of the one access token that the request carries.
 pub(super) async fn bearer(patients: &Patients, parts: &Parts) -> Result<Bearer, Problem> {
-    let nobody = || Problem::new(StatusCode::UNAUTHORIZED, "sign in first");
-    let authorization = one(parts, &header::AUTHORIZATION).ok_or_else(nobody)?.ok_or_else(nobody)?;
-    let dpop = one(parts, &HeaderName::from_static("dpop")).ok_or_else(nobody)?;
     let url = format!("{}{}", patients.base_url, parts.uri.path());
-    let credentials = Credentials { authorization, dpop, method: parts.method.as_str(), url: &url };
-    match patients.authenticator.authenticate(credentials).await {
+    match http::bearer(&patients.authenticator, &parts.headers, parts.method.as_str(), &url).await {
         Ok(bearer) => Ok(bearer),
         Err(Unauthenticated::Refused(reason)) => {
             tracing::info!(reason, "a token was refused");
-            Err(nobody())
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "sign in first"))
         }
         Err(Unauthenticated::Unavailable(error)) => {
             tracing::error!(%error, "whether a proof was used before cannot be told");
@@ -35,11 +32,4 @@ pub(super) async fn patient(patients: &Patients, parts: &Parts) -> Result<Patien
         Subject::Patient(patient) => Ok(patient),
         Subject::Client { .. } => Err(Problem::new(StatusCode::FORBIDDEN, "only the patient may do this")),
     }
-}
-
-/// The header's value when it is there at most once: two could be read differently on the way.
-fn one<'p>(parts: &'p Parts, name: &HeaderName) -> Option<Option<&'p str>> {
-    let mut values = parts.headers.get_all(name).iter();
-    let first = values.next().map(|v| v.to_str().ok()).map_or(Some(None), |v| v.map(Some));
-    if values.next().is_none() { first } else { None }
 }

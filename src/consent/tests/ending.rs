@@ -70,7 +70,7 @@ async fn a_consent_is_dead_at_its_second_and_a_clock_set_back_does_not_revive_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_draft_whose_end_comes_before_its_turn_is_not_recorded() {
+async fn a_draft_whose_end_has_come_is_refused() {
     let world = World::new().await;
     let me = world.patient().await;
     let mut terms = world.terms(&["Observation.rs"]);

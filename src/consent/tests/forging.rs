@@ -94,6 +94,9 @@ async fn column(world: &World, sql: &'static str, consent: ConsentId) -> Vec<u8>
     world.house.store.db().maybe("test", sql, &args, |row| Ok(row.bytes(0)?.to_vec())).await.unwrap().unwrap()
 }
 
+const TAG: &str = "UPDATE consent SET grantee = $2 WHERE consent = $1";
+const STATE: &str = "UPDATE consent SET state = $2 WHERE consent = $1";
+
 async fn put(world: &World, sql: &'static str, consent: ConsentId, value: Arg<'static>) {
     let args = vec![consent.as_bytes().to_vec().into(), value];
     world.house.store.db().transact("test", vec![(sql, args)]).await.unwrap();
@@ -133,13 +136,11 @@ async fn a_row_with_any_byte_changed_gives_no_access_and_cannot_be_listed_as_if_
     }
     // A tag that was moved leads nobody to the row, and does not let the patient believe it holds.
     let tag = column(&world, "SELECT grantee FROM consent WHERE consent = $1", consent).await;
-    const TAG: &str = "UPDATE consent SET grantee = $2 WHERE consent = $1";
     put(&world, TAG, consent, vec![7u8; 16].into()).await;
     assert!(!world.reads(&martin, "Observation", lab).await);
     assert!(world.house.consents.list(me.patient).await.is_err());
     put(&world, TAG, consent, tag.into()).await;
     // An end that the house did not write is not taken for one: put back, it would live again.
-    const STATE: &str = "UPDATE consent SET state = $2 WHERE consent = $1";
     put(&world, STATE, consent, "ended".to_owned().into()).await;
     assert!(world.house.consents.revoke(me.patient, consent).await.is_err());
     put(&world, STATE, consent, "active".to_owned().into()).await;

@@ -1,7 +1,7 @@
 //! P08: whatever happens at once, the log says in which order, and the rows agree with the log.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::Poll;
 
 use super::cases;
@@ -14,7 +14,7 @@ use crate::model::Terms;
 
 /// Runs all of them at once.
 pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
+    let mut waiting: Vec<_> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
     let mut together = pin!(std::future::poll_fn(|context| {
         let mut ready = true;
         for (future, output) in &mut waiting {
@@ -106,4 +106,52 @@ async fn race(world: &World, me: &Me, acts: Vec<usize>) -> (usize, bool) {
     assert_eq!(view.state == "ended", last == Act::Revoke);
     assert_eq!(log.iter().filter(|(act, _)| *act == Act::Revoke).count(), usize::from(acts.contains(&0)));
     (done.iter().filter(|d| **d).count(), view.state == "ended")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_statement_from_sixteen_hands_is_recorded_once_and_all_are_told_so() {
+    let world = World::new().await;
+    let me = world.patient().await;
+    for _ in 0..cases("CT-06 at once", 0, 10, 300) {
+        let draft = world.draft(&me, Wish::Grant(world.terms(&["Observation.rs"]))).await.unwrap();
+        // Each signs anew: another signature over the same bytes is the same act.
+        let signed: Vec<_> = (0..16).map(|_| me.signed(&draft.statement)).collect();
+        let told = all(signed.iter().map(|s| world.house.consents.sign(me.patient, s))).await;
+        let told: Vec<_> = told.into_iter().map(Result::unwrap).collect();
+        assert_eq!(told.iter().filter(|r| !r.again).count(), 1);
+        assert!(told.iter().all(|r| (r.leaf, &r.token) == (told[0].leaf, &told[0].token)));
+    }
+    world.end().await;
+}
+
+/// WA-13
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_signed_with_a_removed_key_is_recorded_after_its_removal() {
+    let world = World::new().await;
+    let patient = world.patient().await.patient;
+    let mut after = 0;
+    let n = cases("WA-13 races", 0, 40, 2_000);
+    for round in 0..n {
+        let me = world.device_of(patient, crate::model::DeviceKind::Device).await;
+        let draft = world.draft(&me, Wish::Grant(world.terms(&["Observation.rs"]))).await.unwrap();
+        let signed = me.signed(&draft.statement);
+        let sign = async {
+            // The later it begins, the likelier the removal wins.
+            for _ in 0..round % 20 {
+                tokio::task::yield_now().await;
+            }
+            world.house.consents.sign(patient, &signed).await
+        };
+        let (signed, removed) = tokio::join!(sign, world.house.patients.remove_device(patient, me.device));
+        removed.unwrap();
+        let last = world.house.store.leaves_of(patient, 0, i64::MAX).await.unwrap();
+        let removal = last.iter().rfind(|row| crate::ledger::Entry::parse(&row.entry).unwrap().act == Act::Suspend);
+        match signed {
+            Ok(receipt) => assert!(i64::try_from(receipt.leaf).unwrap() < removal.unwrap().leaf),
+            Err(ConsentError::Unsigned | ConsentError::Conflict) => after += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    println!("{after} of {n} came too late");
+    world.end().await;
 }

@@ -133,10 +133,10 @@ impl World {
 
     /// The registry gives Dr Martin another name.
     pub(crate) async fn rename_martin(&self, name: &str) {
+        const SQL: &str = "UPDATE party SET revision = 2, body = $1, signature = $2 WHERE party = $3";
         let party = professional(self.martin, name, "10", &[self.hospital]);
         let body = party.to_body(2);
         let signature = self.house.keyring.registry_signer().sign(body.as_bytes()).unwrap().to_vec();
-        const SQL: &str = "UPDATE party SET revision = 2, body = $1, signature = $2 WHERE party = $3";
         let args = vec![body.into(), signature.into(), self.martin.as_bytes().to_vec().into()];
         self.house.store.db().transact("test", vec![(SQL, args)]).await.unwrap();
     }

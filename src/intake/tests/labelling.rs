@@ -9,6 +9,9 @@ use crate::json::{Limits, parse};
 const LEVEL: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 const ACT: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 
+/// Labels that are sent, and those that are stored.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 fn labelled(labels: &[(&str, &str)]) -> String {
     let labels: Vec<String> = labels.iter().map(|(s, c)| format!(r#"{{"system":"{s}","code":"{c}"}}"#)).collect();
     let meta = format!(r#""Observation","meta":{{"versionId":"7","security":[{}]}}"#, labels.join(","));
@@ -28,7 +31,7 @@ async fn stored(world: &World, value: &str, text: &str) -> Result<(PatientId, Ve
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_has_one_confidentiality_and_a_sensitive_one_is_restricted() {
     let world = world().await;
-    let cases: [(&[(&str, &str)], &[&str]); 4] = [
+    let cases: [Case; 4] = [
         (&[(LEVEL, "V")], &["V"]),
         (&[(ACT, "HIV")], &["HIV", "R"]),
         (&[(ACT, "HIV"), (LEVEL, "N")], &["HIV", "R"]),

@@ -62,10 +62,11 @@ async fn import_rate() {
         resources += done.unwrap().types.values().sum::<usize>();
     }
     let (seconds, used) = (clock.elapsed().as_secs_f64(), processor_seconds() - before);
+    let resources = f64::from(u32::try_from(resources).unwrap());
     println!(
         "{resources} resources in {seconds:.2} s: {:.0} a second; {used:.2} CPU seconds: {:.0} µs each",
-        resources as f64 / seconds,
-        used * 1e6 / resources as f64
+        resources / seconds,
+        used * 1e6 / resources
     );
 }
 

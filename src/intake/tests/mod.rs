@@ -5,4 +5,4 @@ mod importing;
 mod labelling;
 mod measuring;
 mod refusing;
-mod world;
+pub(crate) mod world;

@@ -17,9 +17,9 @@ fn refusal(world: &super::world::World, text: &[u8]) -> Rejected {
 async fn broken_texts_are_refused_with_the_place_of_the_fault() {
     let world = world().await;
     let good = bundle("1");
-    let place = |text: &str| match refusal(&world, text.as_bytes()) {
-        Rejected::Broken(broken) => (broken.line, broken.column),
-        other => panic!("{other:?}"),
+    let place = |text: &str| {
+        let Rejected::Broken(broken) = refusal(&world, text.as_bytes()) else { panic!("{text}") };
+        (broken.line, broken.column)
     };
     assert_eq!(place(&good.replace("1.50", "01.5")).0, 5);
     assert_eq!(place(&good.replace("\"unit\":\"g/l\"", "\"unit\":\"\\u0000\"")).0, 5);

@@ -33,13 +33,13 @@ const CLIENT: ClientId = ClientId::from_bytes([3; 16]);
 const HOSPITAL: OrganisationId = OrganisationId::from_bytes([4; 16]);
 const PHYSICIAN: ProfessionalId = ProfessionalId::from_bytes([5; 16]);
 
-pub(super) struct World {
-    pub(super) house: Arc<House>,
+pub(crate) struct World {
+    pub(crate) house: Arc<House>,
     _chores: Chores,
     _folder: tempfile::TempDir,
 }
 
-pub(super) async fn world() -> World {
+pub(crate) async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
         base_url: "http://localhost:8750/fhir".to_owned(),
@@ -64,7 +64,7 @@ pub(super) async fn world() -> World {
 }
 
 /// A patient with one dated laboratory result, as a transaction.
-pub(super) fn bundle(value: &str) -> String {
+pub(crate) fn bundle(value: &str) -> String {
     format!(
         r#"{{"resourceType":"Bundle","type":"transaction","entry":[
 {{"fullUrl":"urn:uuid:p","resource":{{"resourceType":"Patient","identifier":[{{"system":"{SYSTEM}","value":"{value}"}}],"name":[{{"family":"Dupont"}}]}},"request":{{"method":"POST","url":"Patient"}}}},
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// How many leaves the log has.
-    pub(super) async fn leaves(&self) -> i64 {
+    pub(crate) async fn leaves(&self) -> i64 {
         self.house.store.head().await.unwrap().unwrap().size
     }
 
