@@ -1,6 +1,7 @@
 //! The one file that knows there are two engines.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrationType, Migrator};
@@ -10,6 +11,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, SqlSafeStr as _, Sqlite, SqlitePool};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Arg, Batch, DbError, Holds, Location, Migration, Settings};
 
@@ -22,6 +24,9 @@ const WAIT: Duration = Duration::from_secs(5);
 pub struct Db {
     reading: Pools,
     writing: Pools,
+    /// Writers of this process in the order they came. SQLite has one write lock and gives it to whoever looks at
+    /// the right moment: under a flood of others a revocation would starve.
+    line: Arc<Mutex<()>>,
 }
 
 #[derive(Clone, Debug)]
@@ -176,7 +181,7 @@ impl Db {
             .connect_with(options.pragma("query_only", "ON"))
             .await
             .map_err(classify)?;
-        Ok(Self { reading: Pools::Sqlite(reading), writing: Pools::Sqlite(writing) })
+        Ok(Self { reading: Pools::Sqlite(reading), writing: Pools::Sqlite(writing), line: Arc::default() })
     }
 
     async fn open_postgres(settings: &Settings, url: &str, migrations: &[Migration]) -> Result<Self, DbError> {
@@ -206,7 +211,7 @@ impl Db {
             .connect_with(options.options([("default_transaction_read_only", "on")]))
             .await
             .map_err(classify)?;
-        Ok(Self { reading: Pools::Postgres(reading), writing: Pools::Postgres(writing) })
+        Ok(Self { reading: Pools::Postgres(reading), writing: Pools::Postgres(writing), line: Arc::default() })
     }
 
     /// Reads all rows of `sql`. `table` names it in errors.
@@ -259,7 +264,7 @@ impl Db {
 
     /// A connection for writing. Take it only inside a task that nobody can cancel.
     pub async fn writer(&self) -> Result<Writer, DbError> {
-        Ok(Writer { held: self.hold().await?, db: self.clone(), open: false })
+        Ok(Writer { held: self.hold().await?, db: self.clone(), open: false, place: None })
     }
 
     async fn hold(&self) -> Result<Held, DbError> {
@@ -336,6 +341,8 @@ pub struct Writer {
     held: Held,
     db: Db,
     open: bool,
+    /// Its place at the head of the line, on SQLite.
+    place: Option<OwnedMutexGuard<()>>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
@@ -354,6 +361,11 @@ impl Writer {
         Err(last.unwrap_or_else(|| DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))))
     }
 
+    fn closed(&mut self) {
+        self.open = false;
+        self.place = None;
+    }
+
     async fn try_begin(&mut self, name: &'static str) -> Result<(), DbError> {
         if self.open {
             // An earlier turn ended without commit: its connection is thrown away, not trusted.
@@ -362,6 +374,9 @@ impl Writer {
                 Held::Sqlite(old) => drop(old.detach()),
                 Held::Postgres(old) => drop(old.detach()),
             }
+        }
+        if matches!(self.held, Held::Sqlite(_)) && self.place.is_none() {
+            self.place = Some(Arc::clone(&self.db.line).lock_owned().await);
         }
         self.open = true;
         tracing::trace!(transaction = name, "begin");
@@ -455,6 +470,17 @@ impl Turn<'_> {
         Ok(self.all(table, sql, args, read).await?.into_iter().next())
     }
 
+    /// Undoes it now, so that others need not wait until this connection is used again.
+    pub async fn undo(self) -> Result<(), DbError> {
+        match &mut self.writer.held {
+            Held::Sqlite(held) => sqlx::query("ROLLBACK").execute(&mut **held).await.map(|_| ()),
+            Held::Postgres(held) => sqlx::query("ROLLBACK").execute(&mut **held).await.map(|_| ()),
+        }
+        .map_err(classify)?;
+        self.writer.closed();
+        Ok(())
+    }
+
     /// Makes it durable. When this fails the outcome is unknown and must be treated as "not done".
     pub async fn commit(self) -> Result<(), DbError> {
         match &mut self.writer.held {
@@ -462,7 +488,7 @@ impl Turn<'_> {
             Held::Postgres(held) => sqlx::query("COMMIT").execute(&mut **held).await.map(|_| ()),
         }
         .map_err(classify)?;
-        self.writer.open = false;
+        self.writer.closed();
         Ok(())
     }
 }
