@@ -212,9 +212,10 @@ impl Publisher {
         if now < head.time {
             return Err(Unsound::ClockBack { now, last: head.time });
         }
-        match &anchored {
-            Some(anchored) => not_older(head.size, anchored)?,
-            None => tracing::warn!("there is no anchor yet: an older state of the database could not be told"),
+        if let Some(anchored) = &anchored {
+            not_older(head.size, anchored)?;
+        } else {
+            tracing::warn!("there is no anchor yet: an older state of the database could not be told");
         }
         if let Some(row) = last.as_ref().filter(|row| !row.note.is_empty()) {
             self.vouch(row)?;

@@ -219,14 +219,15 @@ impl Sequencer {
 
     /// Whatever waits now, stops first; there is no timer, a lone deed does not wait for company.
     pub(super) async fn next_group(&mut self) -> Option<Vec<Waiting>> {
-        let first = match self.held.take() {
-            Some(held) => held,
-            None => tokio::select! {
+        let first = if let Some(held) = self.held.take() {
+            held
+        } else {
+            tokio::select! {
                 biased;
                 Some(waiting) = self.stops.recv() => waiting,
                 Some(waiting) = self.others.recv() => waiting,
                 else => return None,
-            },
+            }
         };
         let mut group = Vec::with_capacity(GROUP);
         while group.len() < GROUP - 1
