@@ -52,10 +52,8 @@ impl Door {
     pub async fn search_for_nobody(&self, bearer: &Bearer, resource_type: &str) -> Result<Found, Withheld> {
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Withheld::unavailable)?;
         let about = Personal { patient: None, ..about(bearer, NOBODY, "search", resource_type) };
-        match self.refuse(unasked(deed, "absent", bearer), about, None).await {
-            Withheld::Hidden => Ok(Found::default()),
-            other => Err(other),
-        }
+        let withheld = self.refuse(unasked(deed, "absent", bearer), about, None).await;
+        if matches!(withheld, Withheld::Hidden) { Ok(Found::default()) } else { Err(withheld) }
     }
 
     async fn search_or_refuse(

@@ -8,14 +8,20 @@ use crate::ledger::merkle::{Frontier, leaf_hash};
 use crate::ledger::{Act, Unsound};
 use crate::model::Device;
 
+const PUT_ROW: &str = "UPDATE consent SET revision = $2, state = 'active', seal = $3 WHERE consent = $1";
+const PUT_LEAF: &str = "UPDATE log_leaf SET patient = $2, personal = $3 WHERE leaf = $1";
+const CUT_HEAD: &str = "UPDATE log_head SET size = $1, chain = $2";
+const PUT_ROWS: &str = "UPDATE consent SET revision = 1, state = 'active', seal = $1";
+const SLIP: &str = "INSERT INTO device (patient, device, state, body, signature, updated_by) \
+         VALUES ($1, $2, 'active', $3, $4, 'test')";
+
 async fn sql(world: &World, sql: &'static str, args: Vec<Arg<'static>>) {
     world.house.store.db().transact("test", vec![(sql, args)]).await.unwrap();
 }
 
 /// The row's MAC holds, for the house itself made it: only the log knows that it is over.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_or_narrowed_consent_whose_older_row_is_put_back_gives_no_access() {
-    const PUT: &str = "UPDATE consent SET revision = $2, state = 'active', seal = $3 WHERE consent = $1";
+async fn a_revoked_consent_whose_older_row_is_put_back_gives_no_access() {
     let world = World::new().await;
     let me = world.patient().await;
     let lab = world.admit(&me, "Observation", |_| {}).await;
@@ -26,7 +32,7 @@ async fn a_revoked_or_narrowed_consent_whose_older_row_is_put_back_gives_no_acce
     world.house.consents.revoke(me.patient, consent).await.unwrap();
     assert!(!world.reads(&martin, "Observation", lab).await);
     let id = consent.as_bytes().to_vec();
-    sql(&world, PUT, vec![id.into(), old.revision.into(), old.seal.into()]).await;
+    sql(&world, PUT_ROW, vec![id.into(), old.revision.into(), old.seal.into()]).await;
     assert!(!world.reads(&martin, "Observation", lab).await, "the revoked consent lives again");
     let last = world.leaves().await.pop().unwrap();
     assert_eq!(last.reason.unwrap().code(), "row-altered");
@@ -47,9 +53,8 @@ async fn a_leaf_moved_out_of_a_patients_history_or_robbed_of_its_personal_part_i
         sql(&world, robbed, vec![leaf.into()]).await;
         let found = world.house.publisher.check().await;
         assert!(matches!(found, Err(Unsound::Altered(_))), "{robbed}: {found:?}");
-        const BACK: &str = "UPDATE log_leaf SET patient = $2, personal = $3 WHERE leaf = $1";
         let (patient, personal) = (me.patient.as_bytes().to_vec(), good.personal.unwrap().0);
-        sql(&world, BACK, vec![leaf.into(), patient.into(), personal.into()]).await;
+        sql(&world, PUT_LEAF, vec![leaf.into(), patient.into(), personal.into()]).await;
         world.house.publisher.check().await.unwrap();
     }
     world.end().await;
@@ -74,10 +79,8 @@ async fn a_log_cut_back_to_an_older_checkpoint_is_neither_signed_nor_released_on
     sql(&world, "DELETE FROM log_leaf WHERE leaf >= $1", vec![size.into()]).await;
     sql(&world, "DELETE FROM log_checkpoint WHERE size > $1", vec![size.into()]).await;
     sql(&world, "DELETE FROM consent_revision WHERE revision > $1", vec![1.into()]).await;
-    const HEAD: &str = "UPDATE log_head SET size = $1, chain = $2";
-    sql(&world, HEAD, vec![size.into(), kept.chain.to_vec().into()]).await;
-    const PUT: &str = "UPDATE consent SET revision = 1, state = 'active', seal = $1";
-    sql(&world, PUT, vec![old.seal.into()]).await;
+    sql(&world, CUT_HEAD, vec![size.into(), kept.chain.to_vec().into()]).await;
+    sql(&world, PUT_ROWS, vec![old.seal.into()]).await;
 
     let cut = world.house.publisher.publish().await;
     assert!(matches!(cut, Err(Unsound::RolledBack { .. })), "{cut:?}");
@@ -101,7 +104,9 @@ async fn an_older_leaf_rewritten_together_with_the_checkpoints_row_is_not_signed
         rows[1].entry = text.replace("\"records\":0", "\"records\":7").into_bytes();
         assert_ne!(text.as_bytes(), rows[1].entry);
         let mut frontier = Frontier::new();
-        rows.iter().for_each(|row| frontier.append(leaf_hash(&row.entry)));
+        for row in &rows {
+            frontier.append(leaf_hash(&row.entry));
+        }
         sql(&world, "UPDATE log_leaf SET entry = $1 WHERE leaf = 1", vec![rows[1].entry.clone().into()]).await;
         let args = vec![frontier.root().to_vec().into(), frontier.to_bytes().into(), size.into()];
         sql(&world, "UPDATE log_checkpoint SET root = $1, frontier = $2 WHERE size = $3", args).await;
@@ -123,8 +128,6 @@ async fn removing_a_key_signs_nothing_that_was_slipped_in_and_a_removed_key_stay
     let me = world.patient().await;
     let row = world.house.store.devices(me.patient).await.unwrap().pop().unwrap();
     let slipped = Device { id: DeviceId::from_bytes([9; 16]), ..Device::parse(&row.body).unwrap() };
-    const SLIP: &str = "INSERT INTO device (patient, device, state, body, signature, updated_by) \
-         VALUES ($1, $2, 'active', $3, $4, 'test')";
     let (patient, device) = (me.patient.as_bytes().to_vec(), slipped.id.as_bytes().to_vec());
     sql(&world, SLIP, vec![patient.into(), device.into(), slipped.to_body().into(), row.signature.into()]).await;
     assert!(world.house.patients.remove_device(me.patient, slipped.id).await.is_err(), "the registry signed it");
