@@ -133,7 +133,9 @@ async fn introduce(cast: &Cast, outside: &Outside, folder: &std::path::Path) -> 
     if let Some(patient) = first {
         say(format_args!("  T=$(garant token --as {} --data {data})", patient.key));
         say(format_args!("  curl -H \"Authorization: Bearer $T\" '{}/fhir/Observation?code=4548-4'", outside.address));
-        say(format_args!("  T=$(garant token --as dr-lefevre --data {data})   # sees nothing until a consent is given"));
+        say(format_args!(
+            "  T=$(garant token --as dr-lefevre --data {data})   # sees nothing until a consent is given"
+        ));
         say(format_args!(
             "  curl -H \"Authorization: Bearer $T\" '{}/fhir/Observation?patient={}'",
             outside.address, patient.id

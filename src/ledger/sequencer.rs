@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -128,6 +129,7 @@ pub(super) struct Waiting {
 pub(super) struct Lanes {
     stops: mpsc::Sender<Waiting>,
     others: mpsc::Sender<Waiting>,
+    turns: Arc<AtomicU64>,
 }
 
 impl Lanes {
@@ -147,6 +149,11 @@ impl Lanes {
         }
         place.await.unwrap_or(Err(Unplaced::Closed))
     }
+
+    /// How many turns were taken since the sequencer was made.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
 }
 
 /// The task that takes the turns.
@@ -156,13 +163,16 @@ pub struct Sequencer {
     mac: RowMac,
     stops: mpsc::Receiver<Waiting>,
     others: mpsc::Receiver<Waiting>,
+    turns: Arc<AtomicU64>,
 }
 
 impl Sequencer {
     pub(super) fn new(store: Store, clock: Arc<dyn Clock>, mac: RowMac) -> (Self, Lanes) {
         let (to_stops, stops) = mpsc::channel(QUEUE);
         let (to_others, others) = mpsc::channel(QUEUE);
-        (Self { store, clock, mac, stops, others }, Lanes { stops: to_stops, others: to_others })
+        let turns = Arc::new(AtomicU64::new(0));
+        let lanes = Lanes { stops: to_stops, others: to_others, turns: Arc::clone(&turns) };
+        (Self { store, clock, mac, stops, others, turns }, lanes)
     }
 
     /// Takes turns until every [`super::Ledger`] is gone. Run it in a task that nothing cancels.
@@ -223,6 +233,7 @@ impl Sequencer {
             empty @ None => empty.insert(self.store.db().writer().await?),
         };
         let mut turn = writer.begin("turn").await?;
+        self.turns.fetch_add(1, Ordering::Relaxed);
         let leaves = i64::try_from(group.len()).unwrap_or(i64::MAX);
         let head = turn::take(&mut turn, leaves).await?.ok_or(DbError::Column { table: "log_head", column: 0 })?;
         let mut current = Current::read(&mut turn, group).await?;
