@@ -17,6 +17,7 @@ use crate::app::serve::{listen, router};
 use crate::chance;
 use crate::clock::Stopwatch;
 use crate::config::Config;
+use crate::db::{Db, Holds, Location, Settings};
 use crate::directory::Party;
 use crate::http::{fhir, problem};
 use crate::id::{ClientId, ConsentId, PatientId, ProfessionalId};
@@ -26,6 +27,7 @@ use crate::proof::{AccessToken, Iua, access_token};
 
 struct Beside {
     house: Arc<House>,
+    floor: Db,
     client: ClientId,
     organisation: String,
     professional: ProfessionalId,
@@ -68,9 +70,14 @@ pub async fn serve(folder: PathBuf, tell: impl FnOnce(String)) -> Result<(), Tro
 async fn beside(house: &Arc<House>) -> Result<Beside, Trouble> {
     let clients = house.enrolments.all("client").await.map_err(Trouble::filling)?;
     let people = house.enrolments.all("professional").await.map_err(Trouble::filling)?;
+    let location =
+        house.config.store.clone().map_or_else(|| Location::File(house.folder.join("store.sqlite")), Location::Url);
+    let settings = Settings { location, holds: Holds::Data, create: false, readers: house.config.readers };
+    let floor = house.store.db().pooled(&settings).await?;
     match (clients.first().map(|p| &**p), people.first().map(|p| &**p)) {
         (Some(Party::Client(client)), Some(Party::Professional(person))) => Ok(Beside {
             house: Arc::clone(house),
+            floor,
             client: client.id,
             organisation: client.organisation.to_string(),
             professional: person.id,
@@ -79,13 +86,13 @@ async fn beside(house: &Arc<House>) -> Result<Beside, Trouble> {
     }
 }
 
-/// The floor: one row by its primary key of three parts, as many bytes of it as a release has.
+/// The floor: one row by its primary key of three parts through sqlx, as many bytes of it as a release has.
 async fn row(State(beside): State<Arc<Beside>>, Path(id): Path<String>) -> Answer {
     const SQL: &str = "SELECT sealed FROM content WHERE patient = $1 AND record = $2 AND version = $3";
     let key: RecordKey = id.parse().map_err(failed)?;
     let args = [key.patient.as_bytes().into(), key.record.as_bytes().into(), 1.into()];
     let read = |row: &crate::db::Row<'_>| Ok(row.bytes(0)?.to_vec());
-    let found = beside.house.store.db().maybe("content", SQL, &args, read).await.map_err(failed)?;
+    let found = beside.floor.maybe("content", SQL, &args, read).await.map_err(failed)?;
     let mut bytes = found.ok_or_else(|| failed("no such row"))?;
     bytes.truncate(RECORD_BYTES);
     Ok(fhir(StatusCode::OK, bytes))

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use beside::serve;
 
 /// The passphrase of the throw-away house; it protects nothing.
-const PASSPHRASE: &str = "bench";
+const PASSPHRASE: &str = "a house for measuring only";
 /// The base URL that its tokens are bound to; nothing is ever asked of it.
 const BASE_URL: &str = "http://bench.invalid/fhir";
 /// Bytes of each synthetic Observation.

@@ -1,6 +1,7 @@
 //! The one file that knows there are two engines.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrationType, Migrator};
@@ -11,17 +12,24 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, SqlSafeStr as _, Sqlite, SqlitePool};
 
+use super::near::Near;
 use super::{Arg, Batch, DbError, Holds, Location, Migration, Settings};
 
 /// The oldest SQLite without the write-ahead-log reset fault (security.md §0: 3.7.0 to 3.51.2 are affected).
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-const WAIT: Duration = Duration::from_secs(5);
+pub(super) const WAIT: Duration = Duration::from_secs(5);
 
 /// An open database. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Db {
-    reading: Pools,
+    reading: Reading,
     writing: Pools,
+}
+
+#[derive(Clone, Debug)]
+enum Reading {
+    Near(Arc<Near>),
+    Pooled(Pools),
 }
 
 #[derive(Clone, Debug)]
@@ -42,14 +50,20 @@ pub enum Row<'r> {
     /// From SQLite.
     #[doc(hidden)]
     Sqlite(&'r SqliteRow, &'static str),
+    /// From SQLite, on the calling thread.
+    #[doc(hidden)]
+    Near(&'r rusqlite::Row<'r>, &'static str),
     /// From PostgreSQL.
     #[doc(hidden)]
     Postgres(&'r PgRow, &'static str),
 }
 
 macro_rules! column {
-    ($self:ident, $at:ident, $kind:ty) => {
+    ($self:ident, $at:ident, $kind:ty, $near:ident) => {
         match $self {
+            Row::Near(row, table) => {
+                row.get_ref($at).ok().and_then(|value| value.$near().ok()).ok_or(DbError::Column { table, column: $at })
+            }
             Row::Sqlite(row, table) => row.try_get::<$kind, _>($at).map_err(|_| DbError::Column { table, column: $at }),
             Row::Postgres(row, table) => {
                 row.try_get::<$kind, _>($at).map_err(|_| DbError::Column { table, column: $at })
@@ -61,22 +75,22 @@ macro_rules! column {
 impl Row<'_> {
     /// The integer in column `at`.
     pub fn int(&self, at: usize) -> Result<i64, DbError> {
-        column!(self, at, i64)
+        column!(self, at, i64, as_i64)
     }
 
     /// The text in column `at`.
     pub fn text(&self, at: usize) -> Result<&str, DbError> {
-        column!(self, at, &str)
+        column!(self, at, &str, as_str)
     }
 
     /// The bytes in column `at`.
     pub fn bytes(&self, at: usize) -> Result<&[u8], DbError> {
-        column!(self, at, &[u8])
+        column!(self, at, &[u8], as_blob)
     }
 
     /// The bytes in column `at`, or `None` where it is NULL.
     pub fn maybe_bytes(&self, at: usize) -> Result<Option<&[u8]>, DbError> {
-        column!(self, at, Option<&[u8]>)
+        column!(self, at, Option<&[u8]>, as_blob_or_null)
     }
 
     /// The bytes in column `at` as an array of exactly `N`.
@@ -88,7 +102,9 @@ impl Row<'_> {
     #[must_use]
     pub const fn unreadable(&self, at: usize) -> DbError {
         match self {
-            Row::Sqlite(_, table) | Row::Postgres(_, table) => DbError::Column { table, column: at },
+            Row::Sqlite(_, table) | Row::Near(_, table) | Row::Postgres(_, table) => {
+                DbError::Column { table, column: at }
+            }
         }
     }
 }
@@ -169,14 +185,8 @@ impl Db {
             .map_err(classify)?;
         check_sqlite(&writing).await?;
         migrate_sqlite(&writing, path, migrations).await?;
-        let reading = SqlitePoolOptions::new()
-            .max_connections(settings.readers.max(1))
-            .acquire_timeout(WAIT)
-            .test_before_acquire(false)
-            .connect_with(options.pragma("query_only", "ON"))
-            .await
-            .map_err(classify)?;
-        Ok(Self { reading: Pools::Sqlite(reading), writing: Pools::Sqlite(writing) })
+        let reading = Reading::Near(Arc::new(Near::open(path, settings.readers)?));
+        Ok(Self { reading, writing: Pools::Sqlite(writing) })
     }
 
     async fn open_postgres(settings: &Settings, url: &str, migrations: &[Migration]) -> Result<Self, DbError> {
@@ -186,6 +196,8 @@ impl Db {
             ("idle_in_transaction_session_timeout", "5s"),
             ("lock_timeout", "5s"),
             ("timezone", "UTC"),
+            // Returning a connection undoes whatever is open; that there was nothing is not worth a notice each time.
+            ("client_min_messages", "error"),
         ]);
         let writing = PgPoolOptions::new()
             .max_connections(3)
@@ -204,7 +216,21 @@ impl Db {
             .connect_with(options.options([("default_transaction_read_only", "on")]))
             .await
             .map_err(classify)?;
-        Ok(Self { reading: Pools::Postgres(reading), writing: Pools::Postgres(writing) })
+        Ok(Self { reading: Reading::Pooled(Pools::Postgres(reading)), writing: Pools::Postgres(writing) })
+    }
+
+    /// The same database read through sqlx's pool whatever the engine, `readers` connections: the floor that
+    /// benchmarks hold a release against.
+    pub async fn pooled(&self, settings: &Settings) -> Result<Self, DbError> {
+        let Location::File(path) = &settings.location else { return Ok(self.clone()) };
+        let reading = SqlitePoolOptions::new()
+            .max_connections(settings.readers.max(1))
+            .acquire_timeout(WAIT)
+            .test_before_acquire(false)
+            .connect_with(SqliteConnectOptions::new().filename(path).busy_timeout(WAIT).pragma("query_only", "ON"))
+            .await
+            .map_err(classify)?;
+        Ok(Self { reading: Reading::Pooled(Pools::Sqlite(reading)), writing: self.writing.clone() })
     }
 
     /// Reads all rows of `sql`. `table` names it in errors.
@@ -216,12 +242,13 @@ impl Db {
         read: impl Fn(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
         match &self.reading {
-            Pools::Sqlite(pool) => {
+            Reading::Near(near) => near.all(table, sql, args, read),
+            Reading::Pooled(Pools::Sqlite(pool)) => {
                 let bound = bind!(SqliteArguments, args);
                 let rows = sqlx::query_with(sql, bound).fetch_all(pool).await.map_err(classify)?;
                 rows.iter().map(|row| read(&Row::Sqlite(row, table))).collect()
             }
-            Pools::Postgres(pool) => {
+            Reading::Pooled(Pools::Postgres(pool)) => {
                 let bound = bind!(PgArguments, args);
                 let rows = sqlx::query_with(sql, bound).fetch_all(pool).await.map_err(classify)?;
                 rows.iter().map(|row| read(&Row::Postgres(row, table))).collect()
@@ -311,7 +338,7 @@ impl Db {
     /// `SQLite` or `PostgreSQL`, for people.
     #[must_use]
     pub const fn engine(&self) -> &'static str {
-        match &self.reading {
+        match &self.writing {
             Pools::Sqlite(_) => "SQLite",
             Pools::Postgres(_) => "PostgreSQL",
         }
@@ -319,11 +346,19 @@ impl Db {
 
     /// Ends all connections; statements after this fail.
     pub async fn close(&self) {
-        for pools in [&self.reading, &self.writing] {
-            match pools {
-                Pools::Sqlite(pool) => pool.close().await,
-                Pools::Postgres(pool) => pool.close().await,
-            }
+        match &self.reading {
+            Reading::Near(near) => near.close(),
+            Reading::Pooled(pools) => pools.close().await,
+        }
+        self.writing.close().await;
+    }
+}
+
+impl Pools {
+    async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
         }
     }
 }

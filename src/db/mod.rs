@@ -10,6 +10,7 @@
 
 mod batch;
 mod engine;
+mod near;
 mod spare;
 
 use std::borrow::Cow;
