@@ -10,9 +10,10 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, SqlSafeStr as _, Sqlite, SqlitePool};
+use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, SqlSafeStr as _, SqlitePool};
 
 use super::near::Near;
+use super::pen::{Desk, Pen};
 use super::{Arg, Batch, DbError, Holds, Location, Migration, Settings};
 
 /// The oldest SQLite without the write-ahead-log reset fault (security.md §0: 3.7.0 to 3.51.2 are affected).
@@ -23,7 +24,14 @@ pub(super) const WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Db {
     reading: Reading,
-    writing: Pools,
+    writing: Writing,
+}
+
+#[derive(Clone, Debug)]
+enum Writing {
+    /// The desk writes; the pool is for migrations and for emptying the write-ahead log.
+    Sqlite(Arc<Desk>, SqlitePool),
+    Postgres(PgPool),
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +48,7 @@ enum Pools {
 
 #[derive(Debug)]
 enum Held {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(Pen),
     Postgres(PoolConnection<Postgres>),
 }
 
@@ -170,23 +178,17 @@ impl Db {
             .pragma("secure_delete", if settings.holds == Holds::Keys { "ON" } else { "OFF" })
             .pragma("temp_store", "MEMORY");
         let writing = SqlitePoolOptions::new()
-            .max_connections(3)
+            .max_connections(1)
             .acquire_timeout(WAIT)
             .test_before_acquire(false)
-            .after_release(|held, _| {
-                Box::pin(async move {
-                    // SQLite answers with an error when there is nothing to undo, which is the usual case.
-                    let _nothing_to_undo = sqlx::query("ROLLBACK").execute(held).await;
-                    Ok(true)
-                })
-            })
-            .connect_with(options.clone())
+            .connect_with(options)
             .await
             .map_err(classify)?;
         check_sqlite(&writing).await?;
         migrate_sqlite(&writing, path, migrations).await?;
         let reading = Reading::Near(Arc::new(Near::open(path, settings.readers)?));
-        Ok(Self { reading, writing: Pools::Sqlite(writing) })
+        let desk = Desk::new(path.to_owned(), settings.holds)?;
+        Ok(Self { reading, writing: Writing::Sqlite(desk, writing) })
     }
 
     async fn open_postgres(settings: &Settings, url: &str, migrations: &[Migration]) -> Result<Self, DbError> {
@@ -216,7 +218,7 @@ impl Db {
             .connect_with(options.options([("default_transaction_read_only", "on")]))
             .await
             .map_err(classify)?;
-        Ok(Self { reading: Reading::Pooled(Pools::Postgres(reading)), writing: Pools::Postgres(writing) })
+        Ok(Self { reading: Reading::Pooled(Pools::Postgres(reading)), writing: Writing::Postgres(writing) })
     }
 
     /// The same database read through sqlx's pool whatever the engine, `readers` connections: the floor that
@@ -289,10 +291,9 @@ impl Db {
 
     async fn hold(&self) -> Result<Held, DbError> {
         match &self.writing {
-            Pools::Sqlite(pool) => pool.acquire().await.map(Held::Sqlite),
-            Pools::Postgres(pool) => pool.acquire().await.map(Held::Postgres),
+            Writing::Sqlite(desk, _) => desk.pen().await.map(Held::Sqlite),
+            Writing::Postgres(pool) => pool.acquire().await.map(Held::Postgres).map_err(classify),
         }
-        .map_err(classify)
     }
 
     /// Runs statements in one transaction, in a task of its own that the caller's end does not cancel.
@@ -323,7 +324,7 @@ impl Db {
     /// On PostgreSQL the write-ahead log keeps old bytes until it is recycled; SECURITY.md states that window.
     pub async fn scrub(&self) -> Result<(), DbError> {
         match &self.writing {
-            Pools::Sqlite(pool) => {
+            Writing::Sqlite(_, pool) => {
                 let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(pool).await.map_err(classify)?;
                 // The first column tells that a reader was in the way: old bytes are then still there.
                 match row.try_get::<i64, _>(0) {
@@ -331,7 +332,7 @@ impl Db {
                     Ok(_) | Err(_) => Err(DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))),
                 }
             }
-            Pools::Postgres(_) => Ok(()),
+            Writing::Postgres(_) => Ok(()),
         }
     }
 
@@ -339,8 +340,8 @@ impl Db {
     #[must_use]
     pub const fn engine(&self) -> &'static str {
         match &self.writing {
-            Pools::Sqlite(_) => "SQLite",
-            Pools::Postgres(_) => "PostgreSQL",
+            Writing::Sqlite(..) => "SQLite",
+            Writing::Postgres(_) => "PostgreSQL",
         }
     }
 
@@ -350,7 +351,13 @@ impl Db {
             Reading::Near(near) => near.close(),
             Reading::Pooled(pools) => pools.close().await,
         }
-        self.writing.close().await;
+        match &self.writing {
+            Writing::Sqlite(desk, pool) => {
+                desk.close();
+                pool.close().await;
+            }
+            Writing::Postgres(pool) => pool.close().await,
+        }
     }
 }
 
@@ -392,20 +399,20 @@ impl Writer {
             // An earlier turn ended without commit: its connection is thrown away, not trusted.
             let fresh = self.db.hold().await?;
             match std::mem::replace(&mut self.held, fresh) {
-                Held::Sqlite(old) => drop(old.detach()),
+                Held::Sqlite(old) => old.discard(),
                 Held::Postgres(old) => drop(old.detach()),
             }
         }
         self.open = true;
         tracing::trace!(transaction = name, "begin");
         match &mut self.held {
-            // IMMEDIATE takes the write lock now; a deferred one could fail half-way.
-            Held::Sqlite(held) => sqlx::query("BEGIN IMMEDIATE").execute(&mut **held).await.map(|_| ()),
-            Held::Postgres(held) => {
-                sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").execute(&mut **held).await.map(|_| ())
-            }
+            Held::Sqlite(pen) => pen.begin().await,
+            Held::Postgres(held) => sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+                .execute(&mut **held)
+                .await
+                .map(|_| ())
+                .map_err(classify),
         }
-        .map_err(classify)
     }
 }
 
@@ -420,16 +427,13 @@ impl Turn<'_> {
     /// Runs a statement and tells how many rows it touched.
     pub async fn run(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, DbError> {
         match &mut self.writer.held {
-            Held::Sqlite(held) => {
-                let bound = bind!(SqliteArguments, args);
-                sqlx::query_with(sql, bound).execute(&mut **held).await.map(|done| done.rows_affected())
-            }
+            Held::Sqlite(pen) => pen.run(sql, args),
             Held::Postgres(held) => {
                 let bound = bind!(PgArguments, args);
-                sqlx::query_with(sql, bound).execute(&mut **held).await.map(|done| done.rows_affected())
+                let done = sqlx::query_with(sql, bound).execute(&mut **held).await.map_err(classify)?;
+                Ok(done.rows_affected())
             }
         }
-        .map_err(classify)
     }
 
     /// Runs a batch statement over `rows` (each with the batch's number of values).
@@ -464,11 +468,7 @@ impl Turn<'_> {
         read: impl Fn(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
         match &mut self.writer.held {
-            Held::Sqlite(held) => {
-                let bound = bind!(SqliteArguments, args);
-                let rows = sqlx::query_with(sql, bound).fetch_all(&mut **held).await.map_err(classify)?;
-                rows.iter().map(|row| read(&Row::Sqlite(row, table))).collect()
-            }
+            Held::Sqlite(pen) => pen.all(table, sql, args, read),
             Held::Postgres(held) => {
                 let bound = bind!(PgArguments, args);
                 let rows = sqlx::query_with(sql, bound).fetch_all(&mut **held).await.map_err(classify)?;
@@ -491,10 +491,11 @@ impl Turn<'_> {
     /// Makes it durable. When this fails the outcome is unknown and must be treated as "not done".
     pub async fn commit(self) -> Result<(), DbError> {
         match &mut self.writer.held {
-            Held::Sqlite(held) => sqlx::query("COMMIT").execute(&mut **held).await.map(|_| ()),
-            Held::Postgres(held) => sqlx::query("COMMIT").execute(&mut **held).await.map(|_| ()),
+            Held::Sqlite(pen) => pen.commit()?,
+            Held::Postgres(held) => {
+                sqlx::query("COMMIT").execute(&mut **held).await.map_err(classify)?;
+            }
         }
-        .map_err(classify)?;
         self.writer.open = false;
         Ok(())
     }

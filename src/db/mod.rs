@@ -11,6 +11,7 @@
 mod batch;
 mod engine;
 mod near;
+mod pen;
 mod spare;
 
 use std::borrow::Cow;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ToSql};
 
 use super::engine::{Row, WAIT};
 use super::{Arg, DbError};
@@ -55,18 +55,8 @@ impl Near {
     ) -> Result<Vec<T>, DbError> {
         self.with(|connection| {
             let mut statement = connection.prepare_cached(sql).map_err(classify)?;
-            for place in 1..=statement.parameter_count() {
-                let number = statement.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse().ok());
-                let arg = number.and_then(|n: usize| args.get(n.checked_sub(1)?));
-                let arg = arg.ok_or_else(|| refused("a placeholder without a value"))?;
-                statement.raw_bind_parameter(place, arg).map_err(classify)?;
-            }
-            let mut rows = statement.raw_query();
-            let mut out = Vec::new();
-            while let Some(row) = rows.next().map_err(classify)? {
-                out.push(read(&Row::Near(row, table))?);
-            }
-            Ok(out)
+            bind(&mut statement, args)?;
+            rows(&mut statement, table, read)
         })
     }
 
@@ -95,6 +85,32 @@ impl Near {
     }
 }
 
+/// Gives each placeholder its value.
+pub(super) fn bind(statement: &mut Statement<'_>, args: &[Arg<'_>]) -> Result<(), DbError> {
+    for place in 1..=statement.parameter_count() {
+        // To SQLite `$2` is a name; its number need not be its place.
+        let number = statement.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse().ok());
+        let arg = number.and_then(|n: usize| args.get(n.checked_sub(1)?));
+        let arg = arg.ok_or_else(|| refused("a placeholder without a value"))?;
+        statement.raw_bind_parameter(place, arg).map_err(classify)?;
+    }
+    Ok(())
+}
+
+/// Reads all rows of a statement whose placeholders have their values.
+pub(super) fn rows<T>(
+    statement: &mut Statement<'_>,
+    table: &'static str,
+    read: impl Fn(&Row<'_>) -> Result<T, DbError>,
+) -> Result<Vec<T>, DbError> {
+    let mut rows = statement.raw_query();
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().map_err(classify)? {
+        out.push(read(&Row::Near(row, table))?);
+    }
+    Ok(out)
+}
+
 fn open_one(path: &Path) -> rusqlite::Result<Connection> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -105,15 +121,28 @@ fn open_one(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn closed() -> DbError {
+pub(super) fn closed() -> DbError {
     DbError::Unavailable(Box::new(sqlx::Error::PoolClosed))
+}
+
+pub(super) fn timed_out() -> DbError {
+    DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))
+}
+
+/// Whether another connection holds what is asked for.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 fn refused(what: &'static str) -> DbError {
     DbError::Refused(Box::new(sqlx::Error::Protocol(what.to_owned())))
 }
 
-fn classify(error: rusqlite::Error) -> DbError {
+pub(super) fn classify(error: rusqlite::Error) -> DbError {
+    // SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE and _ROWID.
+    if error.sqlite_error().is_some_and(|e| matches!(e.extended_code, 1555 | 2067 | 2579)) {
+        return DbError::Taken;
+    }
     let code = error.sqlite_error_code();
     let error = Box::new(sqlx::Error::AnyDriverError(Box::new(error)));
     match code {
