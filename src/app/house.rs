@@ -7,21 +7,18 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::asking::Asking;
+use super::rooms::Rooms;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, RootConfig};
-use crate::consent::Checker;
+use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
 use crate::identity::{Authenticator, Issuer, Patients};
 use crate::intake::Intake;
-use crate::ledger::note::{KeyKind, Verifier};
-use crate::ledger::{Act, Ledger, NOBODY, Needs, Personal, Publisher, Unrecorded, Unsound};
+use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
-use crate::proof::{Memo, PublicKey};
-use crate::recall::Recall;
 use crate::release::Door;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -100,6 +97,8 @@ pub struct House {
     pub enrolments: Arc<Enrolments>,
     /// Enrols patients.
     pub patients: Arc<Patients>,
+    /// The deeds of patients over their consents.
+    pub consents: Arc<Consents>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
     /// Checks access tokens.
@@ -185,77 +184,28 @@ impl House {
     }
 
     fn assemble(means: Means, store: Store, keyring: Keyring) -> Result<(Arc<Self>, Chores), Cannot> {
-        let Means { folder, config, clock, chance, passphrase: _ } = means;
-        let engine = Arc::new(Engine::load()?);
-        let needs = Needs {
-            store: store.clone(),
-            clock: Arc::clone(&clock),
-            chance: Arc::clone(&chance),
-            mac: keyring.row_mac(),
-            sealer: keyring.log_sealer(),
-            unwrapper: keyring.unwrapper(),
-        };
-        let (ledger, sequencer) = Ledger::new(needs);
-        let register = Arc::new(Register::new(keyring.registry_verifier()));
-        let checker = Arc::new(checker(&keyring, &config)?);
-        let asking = Asking {
-            indexer: keyring.indexer(),
-            unwrapper: keyring.unwrapper(),
-            checker: Arc::clone(&checker),
-            register: Arc::clone(&register),
-            ledger: ledger.clone(),
-        };
-        let door = door(&store, &ledger, &keyring, &engine, &asking, (&clock, &chance));
-        let publisher = Arc::new(publisher(&config, &folder, &keyring, &store, &clock)?);
-        let patients = Arc::new(Patients {
-            store: store.clone(),
-            ledger: ledger.clone(),
-            enroller: keyring.enroller(),
-            unwrapper: keyring.unwrapper(),
-            shredder: keyring.shredder(),
-            indexer: keyring.indexer(),
-            mac: keyring.row_mac(),
-            registry: keyring.registry_signer(),
-            clock: Arc::clone(&clock),
-            chance: Arc::clone(&chance),
-        });
+        let (rooms, sequencer) = Rooms::new(means, store, keyring)?;
+        let patients = Arc::new(rooms.patients());
         let house = Self {
-            enrolments: Arc::new(Enrolments {
-                store: store.clone(),
-                ledger: ledger.clone(),
-                registry: keyring.registry_signer(),
-                register: Arc::clone(&register),
-                clock: Arc::clone(&clock),
-                chance: Arc::clone(&chance),
-            }),
-            intake: Arc::new(Intake {
-                store: store.clone(),
-                engine: Arc::clone(&engine),
-                ledger: ledger.clone(),
-                sealer: keyring.sealer(),
-                indexer: keyring.indexer(),
-                patients: Arc::clone(&patients),
-                asking,
-                base_url: config.base_url.clone(),
-                clock: Arc::clone(&clock),
-                chance: Arc::clone(&chance),
-            }),
-            patients,
-            issuer: Arc::new(issuer(&config, &keyring, &store, &register, (&clock, &chance))),
-            authenticator: Arc::new(authenticator(&config, &keyring, &store, &clock)?),
+            publisher: Arc::new(rooms.publisher()?),
+            door: Arc::new(rooms.door()),
+            intake: Arc::new(rooms.intake(&patients)),
+            enrolments: Arc::new(rooms.enrolments()),
+            consents: Arc::new(rooms.consents()),
+            issuer: Arc::new(rooms.issuer()),
+            authenticator: Arc::new(rooms.authenticator()?),
             sound: Arc::new(AtomicBool::new(true)),
-            folder,
-            config,
-            store,
-            ledger,
-            publisher,
-            engine,
-            door: Arc::new(door),
-            checker,
-            register,
-            clock,
-            chance,
-            keyring,
+            patients,
+            folder: rooms.folder,
+            config: rooms.config,
+            store: rooms.store,
+            ledger: rooms.ledger,
+            engine: rooms.engine,
+            checker: rooms.checker,
+            register: rooms.register,
+            clock: rooms.clock,
+            chance: rooms.chance,
+            keyring: rooms.keyring,
         };
         let chores = house.begin_chores(sequencer);
         Ok((Arc::new(house), chores))
@@ -332,93 +282,5 @@ fn root(means: &Means, create: bool) -> Result<Arc<dyn Root>, Cannot> {
             pin: Secret::new(means.passphrase.expose().clone()),
             create,
         })?),
-    })
-}
-
-fn publisher(
-    config: &Config,
-    folder: &Path,
-    keyring: &Keyring,
-    store: &Store,
-    clock: &Arc<dyn Clock>,
-) -> Result<Publisher, Cannot> {
-    let signer = keyring.log_signer();
-    Ok(Publisher {
-        store: store.clone(),
-        clock: Arc::clone(clock),
-        verifier: Verifier::new(&config.log_origin(), KeyKind::Ed25519, signer.public()).map_err(|_| Cannot::Key)?,
-        signer,
-        mac: keyring.row_mac(),
-        anchor: folder.join("anchor"),
-    })
-}
-
-fn checker(keyring: &Keyring, config: &Config) -> Result<Checker, Cannot> {
-    let signer = keyring.consent_signer();
-    Ok(Checker {
-        reader: keyring.reader(),
-        mac: keyring.row_mac(),
-        registry: keyring.registry_verifier(),
-        guarantor: (signer.kid().to_owned(), PublicKey::from_bytes(signer.public()).map_err(|_| Cannot::Key)?),
-        issuer: config.issuer().to_owned(),
-        audience: config.base_url.clone(),
-        known: Recall::with_capacity(50_000),
-    })
-}
-
-fn door(
-    store: &Store,
-    ledger: &Ledger,
-    keyring: &Keyring,
-    engine: &Arc<Engine>,
-    asking: &Asking,
-    (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Chance>),
-) -> Door {
-    Door {
-        store: store.clone(),
-        engine: Arc::clone(engine),
-        ledger: ledger.clone(),
-        opener: keyring.opener(),
-        reader: keyring.reader(),
-        indexer: keyring.indexer(),
-        asking: asking.clone(),
-        clock: Arc::clone(clock),
-        chance: Arc::clone(chance),
-    }
-}
-
-fn issuer(
-    config: &Config,
-    keyring: &Keyring,
-    store: &Store,
-    register: &Arc<Register>,
-    (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Chance>),
-) -> Issuer {
-    Issuer {
-        issuer: config.issuer().to_owned(),
-        token_url: format!("{}/oauth/token", config.issuer()),
-        audience: config.base_url.clone(),
-        signer: keyring.access_signer(),
-        register: Arc::clone(register),
-        store: store.clone(),
-        clock: Arc::clone(clock),
-        chance: Arc::clone(chance),
-    }
-}
-
-fn authenticator(
-    config: &Config,
-    keyring: &Keyring,
-    store: &Store,
-    clock: &Arc<dyn Clock>,
-) -> Result<Authenticator, Cannot> {
-    let signer = keyring.access_signer();
-    Ok(Authenticator {
-        issuer: config.issuer().to_owned(),
-        audience: config.base_url.clone(),
-        key: (signer.kid().to_owned(), PublicKey::from_bytes(signer.public()).map_err(|_| Cannot::Key)?),
-        memo: Memo::with_capacity(100_000),
-        store: store.clone(),
-        clock: Arc::clone(clock),
     })
 }

@@ -8,6 +8,7 @@
 pub mod demo;
 mod found;
 mod house;
+mod rooms;
 pub mod serve;
 
 pub use found::{Found, found};

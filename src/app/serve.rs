@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -14,8 +15,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::House;
-use crate::http::{Front, guard};
-use crate::{fhir_api, oauth};
+use crate::http::{Sound, guard, shut_unless_sound};
+use crate::{fhir_api, oauth, web};
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 1024;
@@ -38,9 +39,15 @@ pub fn router(house: &Arc<House>) -> Router {
         issuer: Arc::clone(&house.issuer),
         development: house.config.development,
     }));
-    let sound = Arc::clone(house);
-    let front = Front { sound: Arc::new(move || sound.is_sound()), chance: Arc::clone(&house.chance) };
-    Router::new().merge(oauth).nest("/fhir", fhir).layer(axum::middleware::from_fn_with_state(front, guard))
+    let web = web::router(Arc::new(web::Patients {
+        consents: Arc::clone(&house.consents),
+        authenticator: Arc::clone(&house.authenticator),
+        base_url: house.config.issuer().to_owned(),
+    }));
+    let watched = Arc::clone(house);
+    let sound: Sound = Arc::new(move || watched.is_sound());
+    let fhir = fhir.layer(from_fn_with_state(sound, shut_unless_sound));
+    Router::new().merge(oauth).merge(web).nest("/fhir", fhir).layer(from_fn_with_state(Arc::clone(&house.chance), guard))
 }
 
 /// A listening server.

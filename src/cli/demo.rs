@@ -30,6 +30,19 @@ pub(super) struct Args {
     /// Address to listen on
     #[arg(long, default_value = "127.0.0.1:8750", value_name = "ADDRESS")]
     listen: std::net::SocketAddr,
+    #[command(flatten)]
+    databases: Databases,
+}
+
+/// Where a demonstration keeps its data beside its folder.
+#[derive(Clone, Default, clap::Args)]
+pub(super) struct Databases {
+    /// PostgreSQL URL of the store, an empty database (default: SQLite in the folder)
+    #[arg(long, value_name = "URL", requires = "keystore")]
+    store: Option<String>,
+    /// PostgreSQL URL of the keystore, another empty database
+    #[arg(long, value_name = "URL", requires = "store")]
+    keystore: Option<String>,
 }
 
 /// Prints a short-lived access token for someone of the demonstration, taken from the running server.
@@ -48,6 +61,7 @@ pub(super) struct TokenArgs {
 pub(super) async fn open_demo(
     folder: &std::path::Path,
     base_url: &str,
+    databases: Databases,
     told: impl FnMut(&str),
 ) -> Result<(Arc<House>, Chores, Cast), Trouble> {
     let opening = Opening { data: folder.to_owned(), passphrase_file: None };
@@ -64,8 +78,8 @@ pub(super) async fn open_demo(
         base_url: base_url.to_owned(),
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 8750)),
         development: true,
-        store: None,
-        keystore: None,
+        store: databases.store,
+        keystore: databases.keystore,
         root: RootConfig::File { in_production: false },
         readers: 4,
         checkpoint_secs: 1,
@@ -89,7 +103,8 @@ fn means(opening: &Opening, config: Config) -> crate::app::Means {
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
     let base_url = format!("http://{}/fhir", args.listen);
-    let (house, chores, cast) = open_demo(&args.data, &base_url, |line| say(format_args!("  {line}"))).await?;
+    let (house, chores, cast) =
+        open_demo(&args.data, &base_url, args.databases, |line| say(format_args!("  {line}"))).await?;
     let listening = listen(args.listen, router(&house)).await?;
     let (end, ending) = watch::channel(false);
     let address = format!("http://{}", listening.address().map_err(|e| Trouble::Io("the address".to_owned(), e))?);

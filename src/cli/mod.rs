@@ -6,10 +6,15 @@
 
 mod bench;
 mod demo;
+mod doctor;
+mod enrol;
+pub mod import;
 mod init;
+mod keys;
 mod log;
 mod open;
 mod serve;
+mod tour;
 
 use std::process::ExitCode;
 
@@ -34,15 +39,42 @@ enum Command {
     Init(init::Args),
     /// Serve the APIs over HTTP
     Serve(serve::Args),
+    /// Play the whole story over HTTP and fail if any promise is broken
+    Tour(tour::Args),
     /// Serve a demonstration with five fictitious patients (development mode)
     Demo(demo::Args),
     /// Print a short-lived token for someone of the demonstration (development mode)
     Token(demo::TokenArgs),
     /// Measure what a release costs on this machine
     Bench(bench::Args),
+    /// Take over records from FHIR files or folders; may be interrupted and run again
+    Import(Import),
+    /// Look at a data folder and say what is well, what is not, and what to do
+    Doctor(Opening),
+    /// Enrol organisations, professionals, software, patients and devices
+    #[command(subcommand)]
+    Enrol(enrol::Command),
+    /// Suspend an organisation, a professional or software: it acts like a revocation of everything
+    Suspend(enrol::Standing),
+    /// Let a suspended enrolment stand again
+    Reinstate(enrol::Standing),
+    /// List the register
+    Directory(Opening),
+    /// Rotate keys, erase a patient's record
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Export, check and verify the tamper-evident log
     #[command(subcommand)]
     Log(log::Command),
+}
+
+/// Where records are taken to, and which.
+#[derive(clap::Args)]
+struct Import {
+    #[command(flatten)]
+    opening: Opening,
+    #[command(flatten)]
+    what: import::ImportArgs,
 }
 
 /// Runs the program.
@@ -85,9 +117,23 @@ async fn run(command: Command) -> Result<ExitCode, Trouble> {
     match command {
         Command::Init(args) => init::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Tour(args) => tour::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Token(args) => demo::token(args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Import(args) => {
+            let (house, chores) = args.opening.house().await?;
+            let code = import::run(&house, &args.what).await.map_err(Trouble::of);
+            drop(house);
+            chores.end().await;
+            code
+        }
+        Command::Doctor(opening) => doctor::run(&opening).await,
+        Command::Enrol(command) => enrol::run(command).await,
+        Command::Suspend(args) => enrol::stand(args, false).await,
+        Command::Reinstate(args) => enrol::stand(args, true).await,
+        Command::Directory(opening) => enrol::list(&opening).await,
+        Command::Keys(command) => keys::run(command).await,
         Command::Log(command) => log::run(command).await,
     }
 }

@@ -20,6 +20,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
+    leave_no_core();
     let (house, chores) = args.opening.house().await?;
     let listening = listen(args.listen.unwrap_or(house.config.listen), router(&house)).await?;
     let address = listening.address().map_err(|e| Trouble::Io("the address".to_owned(), e))?;
@@ -40,6 +41,16 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
     drop(house);
     chores.end().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Keys are in this process's memory: it leaves no core file and lets no other process of its user look inside
+/// (security C12).
+fn leave_no_core() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if setrlimit(Resource::Core, none).is_err() || set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
+        tracing::warn!("core dumps could not be turned off");
+    }
 }
 
 pub(super) async fn told_to_end() {

@@ -198,7 +198,7 @@ impl Db {
             ("idle_in_transaction_session_timeout", "5s"),
             ("lock_timeout", "5s"),
             ("timezone", "UTC"),
-            // Returning a connection undoes whatever is open; that there was nothing is not worth a notice each time.
+            // The pool undoes on release; that there was nothing to undo is the usual case.
             ("client_min_messages", "error"),
         ]);
         let writing = PgPoolOptions::new()

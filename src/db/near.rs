@@ -13,6 +13,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ToSql};
 use super::engine::{Row, WAIT};
 use super::{Arg, DbError};
 
+/// How much of the file each connection maps, in bytes.
+const MAPPED: i64 = 256 * 1024 * 1024;
+
 /// Connections that cannot write, each used by one thread at a time.
 pub(super) struct Near {
     connections: Box<[Mutex<Option<Connection>>]>,
@@ -117,6 +120,9 @@ fn open_one(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(WAIT)?;
     connection.pragma_update(None, "query_only", "ON")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // Any commit empties a connection's own page cache, and each read then copies its pages anew; mapped ones it
+    // only looks at. The kernel shares them and takes them back when it wants to.
+    connection.pragma_update(None, "mmap_size", MAPPED)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
 }

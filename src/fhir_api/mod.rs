@@ -19,8 +19,8 @@ use axum::routing::{get, post};
 use crate::clock::Timestamp;
 use crate::fhir::{Code, outcome};
 use crate::http::{bearer, fhir, unauthorized};
-use crate::intake::Intake;
 use crate::identity::{Authenticator, Patients};
+use crate::intake::Intake;
 use crate::model::{Bearer, Interaction};
 use crate::release::Door;
 

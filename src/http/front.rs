@@ -1,5 +1,5 @@
-//! What every request passes before any route: framing that two parsers could read differently is refused, and an
-//! unsound log releases nothing.
+//! What requests pass before any route: framing that two parsers could read differently is refused everywhere, and
+//! while the log is unsound the doors that release stay shut. Ending a consent is never held up.
 
 use std::sync::Arc;
 
@@ -13,23 +13,23 @@ use super::answer::fhir;
 use crate::chance::{self, Chance};
 use crate::fhir::{Code, outcome};
 
-/// What the guard needs.
-#[derive(Clone)]
-pub struct Front {
-    /// Whether the log agreed with itself when it was last looked at.
-    pub sound: Arc<dyn Fn() -> bool + Send + Sync>,
-    /// Chance, for request ids.
-    pub chance: Arc<dyn Chance>,
+/// Whether the log agreed with itself when it was last looked at.
+pub type Sound = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Shuts a door that releases while the log is not sound.
+pub async fn shut_unless_sound(State(sound): State<Sound>, request: Request, next: Next) -> Response<Body> {
+    if sound() {
+        return next.run(request).await;
+    }
+    tracing::error!("refused: the log is not sound");
+    fhir(StatusCode::SERVICE_UNAVAILABLE, outcome::of_one(Code::Exception, "the service has stopped for safety"))
 }
 
-/// Refuses ambiguous requests (security §0.5), stops at an unsound log, and names each answer with a request id.
-pub async fn guard(State(front): State<Front>, request: Request, next: Next) -> Response<Body> {
-    let id = chance::bytes::<8>(&*front.chance).map_or_else(|_| String::new(), hex);
+/// Refuses ambiguous requests (security §0.5) and names each answer with a request id.
+pub async fn guard(State(chance): State<Arc<dyn Chance>>, request: Request, next: Next) -> Response<Body> {
+    let id = chance::bytes::<8>(&*chance).map_or_else(|_| String::new(), hex);
     let mut response = if ambiguous(&request) {
         fhir(StatusCode::BAD_REQUEST, outcome::of_one(Code::Structure, "the request is framed ambiguously"))
-    } else if !(front.sound)() {
-        tracing::error!(request = %id, "refused: the log is not sound");
-        fhir(StatusCode::SERVICE_UNAVAILABLE, outcome::of_one(Code::Exception, "the service has stopped for safety"))
     } else {
         next.run(request).await
     };
@@ -58,5 +58,7 @@ fn framed_twice(headers: &HeaderMap) -> bool {
 }
 
 fn hex(bytes: [u8; 8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |half: u8| DIGITS.get(usize::from(half & 15)).copied().unwrap_or('0');
+    bytes.iter().flat_map(|b| [digit(b >> 4), digit(*b)]).collect()
 }

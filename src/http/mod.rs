@@ -13,7 +13,7 @@ mod withheld;
 
 pub use answer::{FHIR_JSON, fhir, problem, unauthorized};
 pub use body::{TooMuch, read_body};
-pub use front::{Front, guard};
+pub use front::{Sound, guard, shut_unless_sound};
 pub use pairs::{BadPairs, Pair, pairs};
 pub use withheld::withheld;
 

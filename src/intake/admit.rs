@@ -20,13 +20,8 @@ pub(super) struct Allowed {
 
 impl Allowed {
     /// By the guarantor, who keeps the record.
-    pub(super) const GUARANTOR: Self = Self {
-        ground: Ground::Guarantor,
-        basis: Vec::new(),
-        until: Timestamp(i64::MAX),
-        purpose: None,
-        policy: None,
-    };
+    pub(super) const GUARANTOR: Self =
+        Self { ground: Ground::Guarantor, basis: Vec::new(), until: Timestamp(i64::MAX), purpose: None, policy: None };
 }
 
 impl Intake {

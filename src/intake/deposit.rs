@@ -170,13 +170,11 @@ impl Intake {
             .decide(deed, &asked.question(Interaction::Create, now, facts))
             .map_err(|denial| denied(&denial))?;
         let admitted: HashSet<RecordKey> = permit.records().iter().map(|(key, _)| *key).collect();
-        for one in facts.iter().filter(|f| !admitted.contains(&f.key)) {
-            let question = asked.question(Interaction::Create, now, std::slice::from_ref(one));
-            let reason = self.engine.decide(deed, &question).err().map(|denial| denied(&denial));
-            let doubt = Refusal { deed, reason: "policy-error", purpose: Some(permit.purpose()), policy: None };
-            return Err(reason.unwrap_or(doubt));
-        }
-        Ok(permit)
+        let Some(one) = facts.iter().find(|f| !admitted.contains(&f.key)) else { return Ok(permit) };
+        let question = asked.question(Interaction::Create, now, std::slice::from_ref(one));
+        let reason = self.engine.decide(deed, &question).err().map(|denial| denied(&denial));
+        let doubt = Refusal { deed, reason: "policy-error", purpose: Some(permit.purpose()), policy: None };
+        Err(reason.unwrap_or(doubt))
     }
 
     /// Puts a refusal on record and gives the one answer that tells nothing.

@@ -62,12 +62,16 @@ impl Intake {
         Ok(Some(Imported { patient, new_patient, kept_patient, leaf: receipt.leaf, types }))
     }
 
-    /// Judges a file as an import would, and stores nothing.
+    /// Judges a file as an import would, and stores nothing; `None` when it was imported before.
     ///
     /// # Errors
     /// [`Rejected`] for what an import would refuse, as far as it can be told without enrolling anyone.
-    pub async fn rehearse(self: &Arc<Self>, bytes: Vec<u8>) -> Result<BTreeMap<String, usize>, Rejected> {
+    pub async fn rehearse(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Option<BTreeMap<String, usize>>, Rejected> {
         let reading = self.aside(move |intake| intake.read(bytes)).await?;
+        let tag = self.indexer.tag("import file", &[reading.digest()]);
+        if self.store.imported(&tag).await.map_err(Rejected::unavailable)? {
+            return Ok(None);
+        }
         match self.known(&reading).await? {
             Some(patient) => reading.whose.is(patient)?,
             None if reading.whose.identifiers.is_empty() => return Err(Rejected::NoIdentifier),
@@ -77,7 +81,7 @@ impl Intake {
         for kind in reading.types() {
             *types.entry(kind.to_owned()).or_default() += 1;
         }
-        Ok(types)
+        Ok(Some(types))
     }
 
     /// The patient it is about, enrolled now when unknown; whether that was so.

@@ -20,7 +20,7 @@ mod rejected;
 mod whose;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

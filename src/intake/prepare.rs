@@ -92,6 +92,8 @@ impl Intake {
             prepared.facts.push(facts);
             prepared.entries.push(Admitted { reference, version: 1, created: true });
         }
+        // The source goes before the turn: a large Bundle need not be held twice.
+        drop(reading);
         Ok(prepared)
     }
 
@@ -109,9 +111,8 @@ impl Intake {
         let facts = ContentFacts::read(&node).map_err(facts_of)?.of(key, 1);
         let values = extract(&node).to_bytes();
         drop(node);
-        let seal = |place: &Place, bytes: &[u8]| {
-            self.sealer.seal(&owner.keys, place, bytes).map_err(Rejected::unavailable)
-        };
+        let seal =
+            |place: &Place, bytes: &[u8]| self.sealer.seal(&owner.keys, place, bytes).map_err(Rejected::unavailable);
         let record = NewRecord {
             patient: shared.patient,
             record: key.record,

@@ -195,13 +195,7 @@ struct Judged {
 }
 
 impl Judged {
-    fn add(
-        &mut self,
-        node: &Node<'_>,
-        span: Span,
-        links: &Links,
-        around: &Around<'_, '_, '_>,
-    ) -> Result<(), Rejected> {
+    fn add(&mut self, node: &Node<'_>, span: Span, links: &Links, around: &Around<'_, '_, '_>) -> Result<(), Rejected> {
         let entry = around.within.map(|(_, entry)| entry);
         let index = entry.map(|e| e.index);
         let kind = node.text_of("resourceType").unwrap_or_default();
@@ -280,9 +274,11 @@ fn resource<'t>(text: &'t str, cut: &Cut) -> Result<Node<'t>, Rejected> {
     })
 }
 
-fn within(issue: Issue, entry: usize) -> Issue {
+/// The issue, its place seen from the Bundle.
+fn within(mut issue: Issue, entry: usize) -> Issue {
     let rest = issue.expression.split_once('.').map(|(_, rest)| format!(".{rest}")).unwrap_or_default();
-    Issue { expression: format!("Bundle.entry[{entry}].resource{rest}"), ..issue }
+    issue.expression = format!("Bundle.entry[{entry}].resource{rest}");
+    issue
 }
 
 fn supported(kind: BundleKind, entry: &Entry<'_, '_>) -> Result<(), Rejected> {
@@ -291,7 +287,9 @@ fn supported(kind: BundleKind, entry: &Entry<'_, '_>) -> Result<(), Rejected> {
     match request.method {
         Method::Post if entry.resource.is_none() => refuse("operations are not supported in a Bundle"),
         // F17: the answer would tell what is there already.
-        Method::Post if request.if_none_exist.is_some() => refuse("conditional creates (ifNoneExist) are not supported"),
+        Method::Post if request.if_none_exist.is_some() => {
+            refuse("conditional creates (ifNoneExist) are not supported")
+        }
         Method::Post => Ok(()),
         Method::Get | Method::Head if kind == BundleKind::Batch => refuse("reads are not supported in a batch"),
         Method::Get | Method::Head | Method::Put | Method::Delete | Method::Patch => {

@@ -132,6 +132,8 @@ impl Law {
             Act::Refuse => entry.reason.as_ref().map(|_| ()).ok_or(Rule::Reason),
             Act::Genesis
             | Act::Disclose
+            | Act::Request
+            | Act::Decline
             | Act::Admit
             | Act::Enrol
             | Act::Suspend

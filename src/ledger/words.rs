@@ -61,6 +61,10 @@ words! {
         Exclude = "exclude",
         /// An exclusion was ended.
         Lift = "lift",
+        /// A consent was asked for.
+        Request = "request",
+        /// A request for a consent was declined.
+        Decline = "decline",
         /// A record was taken in.
         Admit = "admit",
         /// A party was enrolled.

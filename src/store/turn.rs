@@ -3,7 +3,7 @@
 use super::rows::Head;
 use crate::clock::Timestamp;
 use crate::db::{Arg, Batch, DbError, Turn};
-use crate::id::{ConsentId, DeviceId, PatientId, RecordId, StatementId};
+use crate::id::{ConsentId, DeedId, DeviceId, PatientId, RecordId, StatementId};
 use crate::model::Sealed;
 
 /// One row that a deed adds or changes within its turn.
@@ -24,6 +24,12 @@ pub enum Write {
     Consent(NewRevision),
     /// A file that this deed imports, by its keyed tag; a second deed with the same is refused as taken.
     Import { tag: [u8; 32] },
+    /// Holds a patient's signing key to being active at this very turn.
+    Signer { patient: PatientId, device: DeviceId },
+    /// A request for a consent.
+    Request(NewRequest),
+    /// The patient's answer to an open request.
+    Answer { patient: PatientId, request: DeedId, state: &'static str, seal: Vec<u8> },
     /// Forgets the content of a patient whose keys were shredded.
     Forget { patient: PatientId },
 }
@@ -64,6 +70,23 @@ pub struct NewRevision {
     pub statement: StatementId,
     /// Sealed evidence.
     pub evidence: Sealed,
+}
+
+/// A request for a consent, sealed.
+#[derive(Debug)]
+pub struct NewRequest {
+    /// Of whom.
+    pub patient: PatientId,
+    /// The deed that makes it.
+    pub request: DeedId,
+    /// Keyed tag of patient and asking organisation.
+    pub asker: [u8; 16],
+    /// How many requests of this asker may be open.
+    pub most: i64,
+    /// MAC over the row and what is asked.
+    pub seal: Vec<u8>,
+    /// What is asked.
+    pub sealed: Sealed,
 }
 
 /// A leaf ready to be stored.
@@ -184,6 +207,19 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                 const SQL: &str = "INSERT INTO import_file (tag, leaf, updated_by) VALUES ($1, $2, $3)";
                 turn.run(SQL, &[tag.into(), leaf.into(), name.into()]).await?;
             }
+            Write::Signer { patient, device } => {
+                const SQL: &str =
+                    "UPDATE device SET updated_by = $3 WHERE patient = $1 AND device = $2 AND state = 'active'";
+                one(turn.run(SQL, &[patient.as_bytes().into(), device.as_bytes().into(), name.into()]).await?)?;
+            }
+            Write::Request(request) => apply_request(turn, name, leaf, request).await?,
+            Write::Answer { patient, request, state, seal } => {
+                const SQL: &str = "UPDATE consent_request SET state = $3, seal = $4, updated_by = $5 \
+                     WHERE patient = $1 AND request = $2 AND state = 'open'";
+                let (patient, request) = (patient.as_bytes().into(), request.as_bytes().into());
+                let args = [patient, request, (*state).into(), seal.as_slice().into(), name.into()];
+                one(turn.run(SQL, &args).await?)?;
+            }
             Write::Forget { patient } => forget(turn, *patient).await?,
         }
     }
@@ -249,11 +285,30 @@ async fn apply_consent(turn: &mut Turn<'_>, name: &'static str, leaf: i64, new: 
     one(turn.run(CURRENT, &args).await?)
 }
 
+async fn apply_request(turn: &mut Turn<'_>, name: &'static str, leaf: i64, new: &NewRequest) -> Result<(), DbError> {
+    // Counted within the turn: any number of racing requests cannot pass the limit.
+    const SQL: &str = "INSERT INTO consent_request (patient, request, asker, state, seal, sealed, leaf, updated_by) \
+         SELECT $1, $2, $3, 'open', $4, $5, $6, $7 WHERE (SELECT COUNT(*) FROM consent_request \
+         WHERE patient = $1 AND asker = $3 AND state = 'open') < $8";
+    let args = [
+        new.patient.as_bytes().into(),
+        new.request.as_bytes().into(),
+        (&new.asker).into(),
+        new.seal.as_slice().into(),
+        new.sealed.0.as_slice().into(),
+        leaf.into(),
+        name.into(),
+        new.most.into(),
+    ];
+    one(turn.run(SQL, &args).await?)
+}
+
 async fn forget(turn: &mut Turn<'_>, patient: PatientId) -> Result<(), DbError> {
     for sql in [
         "DELETE FROM content WHERE patient = $1",
         "DELETE FROM record WHERE patient = $1",
         "DELETE FROM identifier WHERE patient = $1",
+        "DELETE FROM consent_request WHERE patient = $1",
         "UPDATE consent SET state = 'ended', updated_by = 'forget' WHERE patient = $1",
     ] {
         turn.run(sql, &[patient.as_bytes().into()]).await?;

@@ -79,6 +79,12 @@ impl Place {
         Self { patient, table: "consent_revision", column: "evidence", row, version: revision }
     }
 
+    /// What a request for a consent asks.
+    #[must_use]
+    pub const fn request(patient: PatientId, request: DeedId) -> Self {
+        Self { patient, table: "consent_request", column: "request", row: *request.as_bytes(), version: 0 }
+    }
+
     /// The personal part of a deed: its salt (32 bytes), then its canonical bytes.
     #[must_use]
     pub const fn personal(patient: PatientId, deed: DeedId) -> Self {
@@ -88,7 +94,7 @@ impl Place {
     /// The class of the column. A column nobody listed is content, the class that the fewest may open.
     pub(super) fn class(&self) -> Class {
         match self.column {
-            "facts" | "found" | "evidence" => Class::Label,
+            "facts" | "found" | "evidence" | "request" => Class::Label,
             "personal" => Class::Log,
             _ => Class::Content,
         }

@@ -1,1 +1,45 @@
-//! Charter to be written.
+//! What patients reach: their consents and the requests for them, as a JSON interface.
+//!
+//! Lives here: the routes under `/api` ([`router`]), reading of requests and writing of answers.
+//! May touch: `consent`, `identity`, `json`, `model`, `axum`.
+//! Must never: name `store`, `vault` or `policy`; decide; believe a patient's name from anywhere but the token.
+
+mod answer;
+mod asked;
+mod consents;
+mod requests;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::consent::Consents;
+use crate::identity::Authenticator;
+
+/// What the routes need.
+pub struct Patients {
+    /// The deeds over consents.
+    pub consents: Arc<Consents>,
+    /// Checks access tokens.
+    pub authenticator: Arc<Authenticator>,
+    /// The public base of these routes (`https://garant.example`, nothing after), to which proofs of possession are
+    /// bound; never the `Host` header.
+    pub base_url: String,
+}
+
+/// The routes.
+pub fn router(patients: Arc<Patients>) -> Router {
+    Router::new()
+        .route("/api/consents", get(consents::list).post(consents::sign))
+        .route("/api/consents/prepare", post(consents::prepare))
+        .route("/api/consents/{id}", get(consents::one))
+        .route("/api/consents/{id}/revoke", post(consents::revoke))
+        .route("/api/preview", post(consents::preview))
+        .route("/api/requests", get(requests::list).post(requests::ask))
+        .route("/api/requests/{id}/decline", post(requests::decline))
+        .with_state(patients)
+}

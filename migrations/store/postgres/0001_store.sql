@@ -164,6 +164,28 @@ CREATE UNIQUE INDEX consent_revision_statement ON consent_revision (patient, sta
 ALTER TABLE consent_revision ALTER COLUMN evidence SET STORAGE EXTERNAL;
 ALTER TABLE consent_revision SET (toast_tuple_target = 8160);
 
+CREATE TABLE consent_request (
+    patient BYTEA NOT NULL,
+    request BYTEA NOT NULL,
+    asker BYTEA NOT NULL,
+    state TEXT NOT NULL,
+    seal BYTEA NOT NULL,
+    sealed BYTEA NOT NULL,
+    leaf BIGINT NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, request)
+);
+COMMENT ON TABLE consent_request IS 'Requests for a consent, which the patient answers.';
+COMMENT ON COLUMN consent_request.patient IS 'Of whom it is asked.';
+COMMENT ON COLUMN consent_request.request IS 'The deed that made it, 16 bytes.';
+COMMENT ON COLUMN consent_request.asker IS 'Keyed tag of patient and asking organisation, 16 bytes.';
+COMMENT ON COLUMN consent_request.state IS 'open, accepted or declined.';
+COMMENT ON COLUMN consent_request.seal IS 'MAC over this row and the digest of what is asked.';
+COMMENT ON COLUMN consent_request.sealed IS 'Sealed: who asks, the terms asked for, the message.';
+COMMENT ON COLUMN consent_request.leaf IS 'Log index of the request.';
+COMMENT ON COLUMN consent_request.updated_by IS 'Name of the transaction.';
+CREATE INDEX consent_request_asker ON consent_request (patient, asker);
+
 CREATE TABLE log_head (
     one BIGINT NOT NULL,
     size BIGINT NOT NULL,

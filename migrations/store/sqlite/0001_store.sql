@@ -154,6 +154,28 @@ CREATE TABLE consent_revision (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX consent_revision_statement ON consent_revision (patient, statement);
 
+-- Requests for a consent, which the patient answers.
+CREATE TABLE consent_request (
+    -- Of whom it is asked.
+    patient BLOB NOT NULL,
+    -- The deed that made it, 16 bytes.
+    request BLOB NOT NULL,
+    -- Keyed tag of patient and asking organisation, 16 bytes.
+    asker BLOB NOT NULL,
+    -- open, accepted or declined.
+    state TEXT NOT NULL,
+    -- MAC over this row and the digest of what is asked.
+    seal BLOB NOT NULL,
+    -- Sealed: who asks, the terms asked for, the message.
+    sealed BLOB NOT NULL,
+    -- Log index of the request.
+    leaf INTEGER NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, request)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX consent_request_asker ON consent_request (patient, asker);
+
 -- The turn: whoever updates this row writes next.
 CREATE TABLE log_head (
     -- Always 1.

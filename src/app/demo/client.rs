@@ -92,7 +92,8 @@ impl Outside {
         path: &str,
         body: impl Into<Bytes>,
     ) -> Result<Answer, Staging> {
-        let media = ("content-type", if path.starts_with("/fhir") { "application/fhir+json" } else { "application/json" });
+        let media =
+            ("content-type", if path.starts_with("/fhir") { "application/fhir+json" } else { "application/json" });
         match token.bound {
             None => {
                 let bearer = format!("Bearer {}", token.text);

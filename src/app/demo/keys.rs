@@ -35,7 +35,8 @@ impl OutsideKey {
     #[expect(clippy::disallowed_methods, reason = "this key stands for one that lives outside the house")]
     pub fn read(pkcs8: &[u8]) -> Result<Self, &'static str> {
         let random = SystemRandom::new();
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8, &random).map_err(|_| "not a key")?;
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8, &random).map_err(|_| "not a key")?;
         let public = PublicKey::from_bytes(pair.public_key().as_ref()).map_err(|_| "not a key")?;
         Ok(Self { pair, random, public })
     }

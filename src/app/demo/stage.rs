@@ -172,12 +172,7 @@ fn purpose_of(grantees: &Grantees, organisation: &str) -> Purpose {
     }
 }
 
-async fn enrol_client(
-    house: &House,
-    c: &GranteeClient,
-    cast: &Cast,
-    purpose: Purpose,
-) -> Result<Software, Staging> {
+async fn enrol_client(house: &House, c: &GranteeClient, cast: &Cast, purpose: Purpose) -> Result<Software, Staging> {
     let secret = OutsideKey::generate()?;
     let id = ClientId::random(&*house.chance)?;
     let mut scopes = c.scopes.iter().map(|s| s.parse()).collect::<Result<Vec<crate::model::ClinicalScope>, _>>()?;

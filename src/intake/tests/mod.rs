@@ -1,0 +1,8 @@
+//! Promises of the one door in.
+
+mod depositing;
+mod importing;
+mod labelling;
+mod measuring;
+mod refusing;
+pub(crate) mod world;

@@ -1,0 +1,64 @@
+//! With which key of the patient a statement was signed.
+
+use super::check::verify_by;
+use super::{ConsentError, Consents};
+use crate::id::{DeviceId, PatientId};
+use crate::json::{self, Limits};
+use crate::model::{Device, DeviceKind};
+use crate::proof::{Evidence, base64url};
+use crate::store::rows::DeviceRow;
+
+impl Consents {
+    /// The enrolment of the active key of `patient` that signed exactly `statement`, and the registry's signature.
+    ///
+    /// A key is looked for among this patient's keys only, never by its name alone (CT-03, WA-06).
+    pub(super) async fn signer_of(
+        &self,
+        patient: PatientId,
+        statement: &[u8],
+        evidence: &Evidence,
+    ) -> Result<(Device, DeviceRow), ConsentError> {
+        let rows = self.store.devices(patient).await?;
+        for row in rows.into_iter().filter(|row| row.state == "active") {
+            let Some(device) = self.enrolled(patient, &row) else {
+                tracing::error!(device = %row.device, "the enrolment of a patient's key does not hold");
+                continue;
+            };
+            if named(evidence, &device) {
+                verify_by(&device, statement, evidence).map_err(|_| ConsentError::Unsigned)?;
+                self.made_on_our_pages(evidence)?;
+                return Ok((device, row));
+            }
+        }
+        Err(ConsentError::Unsigned)
+    }
+
+    fn enrolled(&self, patient: PatientId, row: &DeviceRow) -> Option<Device> {
+        self.checker.registry.verify(row.body.as_bytes(), &row.signature).ok()?;
+        Device::parse(&row.body).filter(|device| device.patient == patient && device.id == row.device)
+    }
+
+    /// A passkey signs on pages that are ours today, not only on those that were when it was enrolled.
+    fn made_on_our_pages(&self, evidence: &Evidence) -> Result<(), ConsentError> {
+        let Evidence::Passkey(assertion) = evidence else { return Ok(()) };
+        let data = json::parse(&assertion.client_data, Limits::TOKEN).map_err(|_| ConsentError::Unsigned)?;
+        let origin = data.text_of("origin").ok_or(ConsentError::Unsigned)?;
+        if self.origins.iter().any(|ours| ours == origin) { Ok(()) } else { Err(ConsentError::Unsigned) }
+    }
+}
+
+/// Whether the evidence says it was made with this key; what it says is verified after.
+fn named(evidence: &Evidence, device: &Device) -> bool {
+    match (evidence, &device.kind) {
+        (Evidence::Device(jws), DeviceKind::Device) => unverified_kid(jws) == Some(device.id),
+        (Evidence::Passkey(assertion), DeviceKind::Passkey { credential, .. }) => {
+            base64url::decode(credential).is_ok_and(|id| id == assertion.credential)
+        }
+        (Evidence::Device(_), DeviceKind::Passkey { .. }) | (Evidence::Passkey(_), DeviceKind::Device) => false,
+    }
+}
+
+fn unverified_kid(jws: &str) -> Option<DeviceId> {
+    let header = base64url::decode(jws.split('.').next()?).ok()?;
+    json::parse(&header, Limits::TOKEN).ok()?.text_of("kid")?.parse().ok()
+}
