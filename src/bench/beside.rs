@@ -146,7 +146,7 @@ async fn revoke(State(beside): State<Arc<Beside>>, Path((patient, consent)): Pat
     Ok(told("revoked"))
 }
 
-fn told(text: impl ToString) -> Response<Body> {
+fn told(text: impl std::fmt::Display) -> Response<Body> {
     problem(StatusCode::OK, "text/plain", Bytes::from(text.to_string()))
 }
 

@@ -99,7 +99,7 @@ pub(super) async fn all(
         }
         for (child, figures) in children.iter().zip(&mut figures) {
             figures.commit.push(commit(child).await?);
-            figures.memory = child.most_memory()? as f64 / 1024.0;
+            figures.memory = real(child.most_memory()?) / 1024.0;
         }
     }
     Ok(figures)
@@ -113,17 +113,22 @@ async fn cell(child: &Child, aim: &Aim, connections: usize, each: Duration) -> R
     let cpu = child.cpu_micros()?.saturating_sub(cpu);
     let turns = self::turns(child).await?.saturating_sub(turns);
     tally.micros.sort_unstable();
-    let asked = tally.micros.len() as f64;
+    let asked = real(tally.micros.len() as u64);
     let at = |share| f64::from(quantile(&tally.micros, share));
     Ok(Cell {
         per_second: asked / seconds,
-        cpu: cpu as f64 / asked,
+        cpu: real(cpu) / asked,
         p50: at(500),
         p99: at(990),
         worst: at(1000),
-        group: if turns == 0 { 0.0 } else { asked / turns as f64 },
+        group: if turns == 0 { 0.0 } else { asked / real(turns) },
         refused: tally.refused,
     })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of one run are far below 2^52")]
+fn real(count: u64) -> f64 {
+    count as f64
 }
 
 async fn turns(child: &Child) -> Result<u64, Trouble> {

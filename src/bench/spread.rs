@@ -16,7 +16,7 @@ impl Spread {
         let middle = all.len() / 2;
         let upper = all.get(middle).copied().unwrap_or_default();
         let median = if all.len().is_multiple_of(2) {
-            (all.get(middle.wrapping_sub(1)).copied().unwrap_or_default() + upper) / 2.0
+            f64::midpoint(all.get(middle.wrapping_sub(1)).copied().unwrap_or_default(), upper)
         } else {
             upper
         };
@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn the_median_lies_between_the_middle_figures() {
         assert_eq!(Spread::of([3.0, 1.0, 2.0]), Spread { least: 1.0, median: 2.0, most: 3.0 });
-        assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0]).median, 2.5);
+        assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0]), Spread { least: 1.0, median: 2.5, most: 4.0 });
         assert_eq!(Spread::of([]), Spread::default());
     }
 

@@ -4,7 +4,6 @@
 //! costs several times that (docs: performance); nothing here waits for a disk except on pages not yet cached.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -13,13 +12,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ToSql};
 use super::engine::{Row, WAIT};
 use super::{Arg, DbError};
 
-/// How much of the file each connection maps, in bytes.
-const MAPPED: i64 = 256 * 1024 * 1024;
-
 /// Connections that cannot write, each used by one thread at a time.
 pub(super) struct Near {
     connections: Box<[Mutex<Option<Connection>>]>,
-    next: AtomicUsize,
 }
 
 impl std::fmt::Debug for Near {
@@ -45,7 +40,7 @@ impl Near {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let connections = usize::try_from(connections).unwrap_or(1).max(threads);
         let open = |_| open_one(path).map(|c| Mutex::new(Some(c))).map_err(classify);
-        Ok(Self { connections: (0..connections).map(open).collect::<Result<_, _>>()?, next: AtomicUsize::new(0) })
+        Ok(Self { connections: (0..connections).map(open).collect::<Result<_, _>>()? })
     }
 
     /// Reads all rows of `sql`.
@@ -64,18 +59,17 @@ impl Near {
     }
 
     fn with<T>(&self, use_it: impl FnOnce(&Connection) -> Result<T, DbError>) -> Result<T, DbError> {
-        let count = self.connections.len().max(1);
-        let first = self.next.fetch_add(1, Ordering::Relaxed);
-        let in_turn = || (0..count).filter_map(|n| self.connections.get(first.wrapping_add(n) % count));
+        // Always in the same order: any commit empties every connection's page cache, so the fewer take turns, the
+        // more reads find it filled again. (Mapping the file was no better: it is unmapped at each commit.)
         // A panic while a connection was used undid its statement; there is nothing half-done in a read.
-        let free = in_turn().find_map(|c| match c.try_lock() {
+        let free = self.connections.iter().find_map(|c| match c.try_lock() {
             Ok(held) => Some(held),
             Err(TryLockError::Poisoned(held)) => Some(held.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         });
         let held = match free {
             Some(held) => held,
-            None => in_turn().next().ok_or_else(closed)?.lock().unwrap_or_else(PoisonError::into_inner),
+            None => self.connections.first().ok_or_else(closed)?.lock().unwrap_or_else(PoisonError::into_inner),
         };
         use_it(held.as_ref().ok_or_else(closed)?)
     }
@@ -120,9 +114,6 @@ fn open_one(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(WAIT)?;
     connection.pragma_update(None, "query_only", "ON")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // Any commit empties a connection's own page cache, and each read then copies its pages anew; mapped ones it
-    // only looks at. The kernel shares them and takes them back when it wants to.
-    connection.pragma_update(None, "mmap_size", MAPPED)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
 }
