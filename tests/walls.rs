@@ -35,8 +35,8 @@ const HOUSE: &[Room] = &[
     Room("model",      &["clock", "id", "json"], &["serde_json", "thiserror"]),
     Room("fhir",       &["clock", "json", "model"], &["thiserror"]),
     // works: blind to each other
-    Room("policy",     &["clock", "id", "model"], &["cedar_policy", "ring", "serde", "serde_json", "thiserror", "toml"]),
-    Room("proof",      &["clock", "id", "json", "model"], &["base64", "ring", "thiserror"]),
+    Room("policy",     &["clock", "id", "model", "recall"], &["cedar_policy", "ring", "serde", "serde_json", "thiserror", "toml"]),
+    Room("proof",      &["clock", "id", "json", "model", "recall"], &["base64", "ring", "thiserror"]),
     Room("vault",      &["chance", "clock", "db", "id", "json", "model", "secret"], &["argon2", "cryptoki", "josekit", "ring", "subtle", "thiserror", "zeroize", "std::fs"]),
     Room("store",      &["clock", "db", "id", "model"], &[]),
     // memory

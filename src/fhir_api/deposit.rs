@@ -8,14 +8,14 @@ use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::read::LEAF;
-use super::{Api, known_type};
+use super::{Answer, Api, known_type};
 use crate::fhir::{Code, outcome};
 use crate::http::{fhir, read_body, withheld};
 use crate::intake::{Deposited, Rejected};
 use crate::release::Withheld;
 
-/// The longest Bundle, in bytes.
-const LONGEST: usize = 64 * 1024 * 1024;
+/// The longest Bundle taken over HTTP, in bytes: it is one turn, and whoever ends a consent waits behind it.
+const LONGEST: usize = 16 * 1024 * 1024;
 
 /// Takes in a Bundle: a transaction whole or not at all.
 pub(super) async fn bundle(
@@ -23,23 +23,12 @@ pub(super) async fn bundle(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     body: Body,
-) -> Response<Body> {
-    let path = uri.path().strip_prefix("/fhir").unwrap_or_default();
-    let bearer = match api.bearer(&headers, "POST", path).await {
-        Ok(bearer) => bearer,
-        Err(response) => return response,
-    };
-    let bytes = match read(&headers, body).await {
-        Ok(bytes) => bytes,
-        Err(response) => return response,
-    };
-    match api.intake.deposit(&bearer, bytes).await {
-        Ok(deposited) => {
-            let leaf = if let Deposited::Whole(receipt) = &deposited { Some(receipt.leaf) } else { None };
-            with_leaf(fhir(StatusCode::OK, deposited.to_bundle()), leaf)
-        }
-        Err(rejected) => refused(&rejected),
-    }
+) -> Answer {
+    let bearer = api.bearer(&headers, "POST", &uri).await?;
+    let bytes = read(&headers, body).await?;
+    let deposited = api.intake.deposit(&bearer, bytes).await.map_err(|rejected| refused(&rejected))?;
+    let leaf = if let Deposited::Whole(receipt) = &deposited { Some(receipt.leaf) } else { None };
+    Ok(with_leaf(fhir(StatusCode::OK, deposited.to_bundle()), leaf))
 }
 
 /// Takes in one resource.
@@ -49,31 +38,20 @@ pub(super) async fn create(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     body: Body,
-) -> Response<Body> {
-    let path = uri.path().strip_prefix("/fhir").unwrap_or_default();
-    let bearer = match api.bearer(&headers, "POST", path).await {
-        Ok(bearer) => bearer,
-        Err(response) => return response,
-    };
-    let Some(resource_type) = known_type(&name) else { return withheld(&Withheld::Hidden) };
-    let bytes = match read(&headers, body).await {
-        Ok(bytes) => bytes,
-        Err(response) => return response,
-    };
-    match api.intake.create(&bearer, resource_type, bytes).await {
-        Ok(receipt) => {
-            let mut response = with_leaf(fhir(StatusCode::CREATED, ""), Some(receipt.leaf));
-            if let Some(entry) = receipt.entries.first() {
-                let place = format!("{}/{}/_history/{}", api.base_url, entry.reference, entry.version);
-                let headers = response.headers_mut();
-                headers.extend(HeaderValue::from_str(&place).ok().map(|place| (LOCATION, place)));
-                let etag = HeaderValue::from_str(&format!("W/\"{}\"", entry.version));
-                headers.extend(etag.ok().map(|etag| (ETAG, etag)));
-            }
-            response
-        }
-        Err(rejected) => refused(&rejected),
+) -> Answer {
+    let bearer = api.bearer(&headers, "POST", &uri).await?;
+    let resource_type = known_type(&name).ok_or_else(|| withheld(&Withheld::Hidden))?;
+    let bytes = read(&headers, body).await?;
+    let receipt = api.intake.create(&bearer, resource_type, bytes).await.map_err(|rejected| refused(&rejected))?;
+    let mut response = with_leaf(fhir(StatusCode::CREATED, ""), Some(receipt.leaf));
+    if let Some(entry) = receipt.entries.first() {
+        let place = format!("{}/{}/_history/{}", api.base_url, entry.reference, entry.version);
+        let headers = response.headers_mut();
+        headers.extend(HeaderValue::from_str(&place).ok().map(|place| (LOCATION, place)));
+        let etag = HeaderValue::from_str(&format!("W/\"{}\"", entry.version));
+        headers.extend(etag.ok().map(|etag| (ETAG, etag)));
     }
+    Ok(response)
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Response<Body>> {

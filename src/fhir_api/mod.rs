@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::routing::{get, post};
 
 use crate::clock::Timestamp;
@@ -53,9 +53,9 @@ pub fn router(api: Arc<Api>) -> Router {
 }
 
 impl Api {
-    /// The bearer of a request to `path` (under the base, with its leading slash).
-    async fn bearer(&self, headers: &HeaderMap, method: &str, path: &str) -> Result<Bearer, Response<Body>> {
-        let url = format!("{}{path}", self.base_url);
+    /// The bearer of a request to the address `uri`, as it was received.
+    async fn bearer(&self, headers: &HeaderMap, method: &str, uri: &Uri) -> Result<Bearer, Response<Body>> {
+        let url = format!("{}{}", self.base_url, uri.path().strip_prefix("/fhir").unwrap_or_default());
         bearer(&self.authenticator, headers, method, &url).await.map_err(|why| unauthorized(&why))
     }
 }
@@ -72,6 +72,9 @@ fn in_scope(bearer: &Bearer, interaction: Interaction, resource_type: &str) -> b
 fn known_type(name: &str) -> Option<&'static str> {
     crate::fhir::resource_types().find(|known| *known == name)
 }
+
+/// An answer, or the refusal that is the answer.
+type Answer = Result<Response<Body>, Response<Body>>;
 
 async fn unknown() -> Response<Body> {
     fhir(StatusCode::NOT_FOUND, outcome::of_one(Code::NotFound, "not found"))

@@ -7,7 +7,7 @@ use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::read::LEAF;
-use super::{Api, in_scope, known_type};
+use super::{Answer, Api, in_scope, known_type};
 use crate::fhir::searchset::{Match, searchset};
 use crate::fhir::{BadQuery, Query};
 use crate::http::{fhir, pairs, withheld};
@@ -23,21 +23,15 @@ pub(super) async fn search(
     OriginalUri(uri): OriginalUri,
     method: Method,
     headers: HeaderMap,
-) -> Response<Body> {
-    let path = uri.path().strip_prefix("/fhir").unwrap_or_default();
-    let bearer = match api.bearer(&headers, method.as_str(), path).await {
-        Ok(bearer) => bearer,
-        Err(response) => return response,
-    };
-    let Some(resource_type) = known_type(&name) else { return withheld(&Withheld::Hidden) };
+) -> Answer {
+    let bearer = api.bearer(&headers, method.as_str(), &uri).await?;
+    let resource_type = known_type(&name).ok_or_else(|| withheld(&Withheld::Hidden))?;
     if !in_scope(&bearer, Interaction::Search, resource_type) {
-        return withheld(&Withheld::OutOfScope);
+        return Err(withheld(&Withheld::OutOfScope));
     }
     let asked = uri.query().unwrap_or_default();
-    match api.run(&bearer, resource_type, asked).await {
-        Ok(found) => api.answer(resource_type, asked, &found),
-        Err(why) => withheld(&why),
-    }
+    let found = api.run(&bearer, resource_type, asked).await.map_err(|why| withheld(&why))?;
+    Ok(api.answer(resource_type, asked, &found))
 }
 
 impl Api {

@@ -207,14 +207,14 @@ impl Sequencer {
     }
 
     async fn serve(&self, writer: &mut Option<Writer>, group: Vec<Waiting>) {
-        match self.turn(writer, &group).await {
+        match self.attempt(writer, &group).await {
             Ok(places) => answer(group, places.into_iter().map(Ok)),
             Err(Fault::Db(DbError::Taken) | Fault::Entry(_) | Fault::Word(_)) if group.len() > 1 => {
                 // One deed repeats something used once, or cannot be written: the others must not suffer for it, so
                 // each takes its own turn. The failed turn changed nothing.
                 for waiting in group {
                     let alone = vec![waiting];
-                    let place = self.turn(writer, &alone).await;
+                    let place = self.attempt(writer, &alone).await;
                     answer_alone(alone, place);
                 }
             }
@@ -225,6 +225,16 @@ impl Sequencer {
                 answer(group, places.into_iter());
             }
         }
+    }
+
+    /// Takes the turn; when it fails its connection goes back at once, which undoes it. Kept until the next turn it
+    /// would hold the lock on the head against every other node, and on SQLite against every other writer.
+    async fn attempt(&self, writer: &mut Option<Writer>, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {
+        let places = self.turn(writer, group).await;
+        if places.is_err() {
+            *writer = None;
+        }
+        places
     }
 
     async fn turn(&self, writer: &mut Option<Writer>, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {

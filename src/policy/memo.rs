@@ -8,15 +8,13 @@
 //! Time is not an input: provisions out of their window are dropped before the key is made, and the ledger reads
 //! revisions and windows again in its turn. Errors are not remembered.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-
 use ring::digest::{Context, SHA256};
 
 use super::question::{Exclusion, Provision, Standing};
 use super::reason::Reason;
 use crate::id::PatientId;
 use crate::model::{ClinicalScope, Coding, Grantee, Interaction, Period, RecordFacts, Software, Terms};
+use crate::recall::Recall;
 
 /// What the evaluation of one record came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,43 +29,27 @@ pub(super) enum Outcome {
 
 pub(super) type Key = [u8; 32];
 
-const SHARDS: usize = 16;
-/// Answers kept per shard and generation; 16 × 2 × 2048 answers are about 5 MiB.
-const GENERATION: usize = 2048;
+/// Answers kept; about 5 MiB.
+const CAPACITY: usize = 65_536;
 
-/// Answers in sixteen shards of two generations: when the young one is full it becomes the old one, and the old one
-/// is forgotten.
-#[derive(Default)]
-pub(super) struct Memo([Mutex<Shard>; SHARDS]);
+/// The answers, by the digest of all that they depend on.
+pub(super) struct Memo(Recall<Outcome>);
 
-#[derive(Default)]
-struct Shard {
-    young: HashMap<Key, Outcome>,
-    old: HashMap<Key, Outcome>,
+impl Default for Memo {
+    fn default() -> Self {
+        Self(Recall::with_capacity(CAPACITY))
+    }
 }
 
 impl Memo {
-    fn shard(&self, key: &Key) -> Option<&Mutex<Shard>> {
-        self.0.get(usize::from(key[0]) % SHARDS)
-    }
-
-    /// The answer, when it is remembered; a poisoned shard remembers nothing.
+    /// The answer, when it is remembered.
     pub(super) fn recall(&self, key: &Key) -> Option<Outcome> {
-        let mut shard = self.shard(key)?.lock().ok()?;
-        if let Some(outcome) = shard.young.get(key) {
-            return Some(*outcome);
-        }
-        let outcome = shard.old.get(key).copied()?;
-        shard.keep(*key, outcome);
-        Some(outcome)
+        self.0.get(key)
     }
 
     pub(super) fn keep(&self, key: Key, outcome: Outcome) {
-        if outcome == Outcome::No(Reason::PolicyError) {
-            return;
-        }
-        if let Some(Ok(mut shard)) = self.shard(&key).map(Mutex::lock) {
-            shard.keep(key, outcome);
+        if outcome != Outcome::No(Reason::PolicyError) {
+            self.0.keep(key, outcome);
         }
     }
 
@@ -89,16 +71,7 @@ impl Memo {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.iter().map(|s| s.lock().map_or(0, |s| s.young.len() + s.old.len())).sum()
-    }
-}
-
-impl Shard {
-    fn keep(&mut self, key: Key, outcome: Outcome) {
-        if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(key, outcome);
+        self.0.len()
     }
 }
 

@@ -1,3 +1,38 @@
-//! The integration tests, one binary.
-#[test]
-fn t() {}
+//! The integration tests, one binary: the promises of the security design, held on both engines.
+//!
+//! `GARANT_TEST_POSTGRES` names a PostgreSQL (`postgres://user@127.0.0.1:5433/`) whose user may create databases;
+//! without it the same tests run on SQLite alone. `GARANT_FULL=1` runs the full counts. Every randomised test prints
+//! its number of trials and its seed; `GARANT_SEED=n` repeats one.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on must stop and say where"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests look at the house from outside: at its processes, its databases and the real time"
+)]
+
+mod cast;
+mod house;
+mod process;
+mod proxy;
+mod scan;
+mod wire;
+
+mod doors;
+mod erased;
+mod faults;
+mod framing;
+mod hangups;
+mod kills;
+mod logs;
+mod revoked;

@@ -1,0 +1,281 @@
+//! The people of the tests: a patient who signs, a clinic that asks, their records, consents and tokens.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use garant::app::House;
+use garant::clock::Timestamp;
+use garant::consent::{ConsentReceipt, Language, Signed, Wish};
+use garant::directory::{Client, Organisation, Party, Professional, Profile};
+use garant::fhir::Query;
+use garant::id::{ClientId, ConsentId, OrganisationId, PatientId, ProfessionalId};
+use garant::identity::{Identifier, TokenRequest};
+use garant::model::{
+    Bearer, Confidentiality, Device, DeviceKind, Grantee, OrganisationKind, Period, Purpose, RecordKey, Subject, Terms,
+};
+use garant::proof::{Evidence, PublicKey, statement};
+use garant::release::{Released, Withheld};
+use garant::store::gather::Asker;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+/// A P-256 key that signs compact JWS.
+pub struct Key {
+    pair: EcdsaKeyPair,
+    pub jwk: String,
+}
+
+impl Key {
+    pub fn new() -> Self {
+        let chance = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &chance).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &chance).unwrap();
+        let jwk = PublicKey::from_bytes(pair.public_key().as_ref()).unwrap().to_jwk();
+        Self { pair, jwk }
+    }
+
+    pub fn jws(&self, typ: &str, kid: &str, payload: &[u8]) -> String {
+        let header = serde_json::json!({ "alg": "ES256", "kid": kid, "typ": typ }).to_string();
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+}
+
+/// A patient with a device of their own.
+pub struct Patient {
+    pub id: PatientId,
+    pub device: Device,
+    pub key: Key,
+}
+
+/// An organisation with one professional and one piece of software.
+pub struct Clinic {
+    pub organisation: OrganisationId,
+    pub professional: ProfessionalId,
+    pub client: ClientId,
+    pub key: Key,
+}
+
+pub const SCOPES: [&str; 2] = ["Condition.crs", "Observation.crs"];
+
+impl Patient {
+    pub async fn enrol(house: &House) -> Self {
+        let id = garant::id::StatementId::random(&*house.chance).unwrap();
+        let identifier = Identifier { system: "urn:oid:1.2.250.1.213.1.4.11".to_owned(), value: id.to_string() };
+        let patient = house.patients.enrol(&[identifier]).await.unwrap();
+        Self::with_device(house, patient).await
+    }
+
+    pub async fn with_device(house: &House, id: PatientId) -> Self {
+        let key = Key::new();
+        let device = house.patients.add_device(id, DeviceKind::Device, &key.jwk).await.unwrap();
+        Self { id, device, key }
+    }
+}
+
+impl Clinic {
+    pub async fn enrol(house: &House) -> Self {
+        Self::of_kind(house, OrganisationKind::Care).await
+    }
+
+    pub async fn of_kind(house: &House, kind: OrganisationKind) -> Self {
+        let clinic = Self {
+            organisation: OrganisationId::random(&*house.chance).unwrap(),
+            professional: ProfessionalId::random(&*house.chance).unwrap(),
+            client: ClientId::random(&*house.chance).unwrap(),
+            key: Key::new(),
+        };
+        let organisation = Party::Organisation(Organisation {
+            id: clinic.organisation,
+            kind,
+            name: "Clinique du Port".to_owned(),
+            number: String::new(),
+            active: true,
+        });
+        let professional = Party::Professional(Professional {
+            id: clinic.professional,
+            name: "Dr Anne Lebrun".to_owned(),
+            profession: "10".parse().unwrap(),
+            number: String::new(),
+            organisations: vec![clinic.organisation],
+            active: true,
+        });
+        let client = Party::Client(Client {
+            id: clinic.client,
+            organisation: clinic.organisation,
+            name: "Logiciel".to_owned(),
+            profile: Profile::Smart,
+            key: clinic.key.jwk.clone(),
+            scopes: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+            active: true,
+        });
+        for party in [organisation, professional, client] {
+            house.enrolments.enrol(&party).await.unwrap();
+        }
+        clinic
+    }
+
+    /// Who asks, as a good token would say it.
+    pub fn bearer(&self) -> Bearer {
+        Bearer {
+            subject: Subject::Client {
+                client: self.client,
+                organisation: self.organisation,
+                professional: Some((self.professional, "10".parse().unwrap())),
+            },
+            purpose: Purpose::Treat,
+            scopes: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+        }
+    }
+
+    /// A fresh client assertion for the token endpoint of `issuer`.
+    pub fn assertion(&self, issuer: &str, now: Timestamp) -> String {
+        let id = ClientId::random(&garant::chance::SystemChance::new()).unwrap();
+        let claims = serde_json::json!({
+            "iss": self.client.to_string(), "sub": self.client.to_string(), "aud": issuer,
+            "iat": now.secs(), "nbf": now.secs(), "exp": now.secs() + 120, "jti": id.to_string(),
+            "extensions": { "ihe_iua": {
+                "national_provider_identifier": self.professional.to_string(),
+                "purpose_of_use": [{ "system": Purpose::SYSTEM, "code": "TREAT" }],
+            }},
+        });
+        self.key.jws("JWT", "k1", claims.to_string().as_bytes())
+    }
+
+    /// The form that asks for a token.
+    pub fn token_form(&self, issuer: &str, now: Timestamp) -> String {
+        format!(
+            "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
+             client-assertion-type%3Ajwt-bearer&scope=system%2FObservation.crs+system%2FCondition.crs&client_assertion={}",
+            self.assertion(issuer, now)
+        )
+    }
+
+    /// A token straight from the issuer, without HTTP.
+    pub async fn token(&self, house: &House) -> String {
+        let assertion = self.assertion(house.config.issuer(), house.clock.now());
+        let request = TokenRequest {
+            grant_type: "client_credentials",
+            assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            assertion: &assertion,
+            scope: "system/Observation.crs system/Condition.crs",
+            ..TokenRequest::default()
+        };
+        house.issuer.issue(request).await.unwrap().token
+    }
+
+    /// What a patient would allow this clinic: everything it can ask for, for a month.
+    pub fn terms(&self, now: Timestamp) -> Terms {
+        let from = Timestamp::from_secs(now.secs());
+        Terms {
+            grantee: Grantee::Organisation(self.organisation),
+            scope: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+            purpose: vec![Purpose::Treat],
+            confidentiality: Confidentiality::N,
+            sensitivity: Vec::new(),
+            authored: Period::ALWAYS,
+            valid: Period { from, to: from.plus_secs(30 * 86_400) },
+        }
+    }
+}
+
+/// An Observation of `patient` that says `text`.
+pub fn observation(patient: PatientId, text: &str) -> String {
+    labelled("Observation", patient, text, "N")
+}
+
+/// A resource of `patient` under a confidentiality label.
+pub fn labelled(kind: &str, patient: PatientId, text: &str, label: &str) -> String {
+    let security = serde_json::json!([{ "system": Confidentiality::SYSTEM, "code": label }]);
+    let subject = serde_json::json!({ "reference": format!("Patient/{patient}") });
+    let code = serde_json::json!({ "coding": [{ "system": "http://loinc.org", "code": "4548-4" }], "text": text });
+    let mut resource = serde_json::json!({
+        "resourceType": kind, "meta": { "security": security }, "code": code, "subject": subject,
+        "note": [{ "text": text }],
+    });
+    if kind == "Observation" {
+        resource["status"] = "final".into();
+        resource["effectiveDateTime"] = "2026-01-05".into();
+    }
+    resource.to_string()
+}
+
+/// Takes in a resource of a known patient as the guarantor does and gives its key.
+pub async fn import(house: &House, resource: String) -> RecordKey {
+    let read: serde_json::Value = serde_json::from_str(&resource).unwrap();
+    let kind = read["resourceType"].as_str().unwrap();
+    let patient = read["subject"]["reference"].as_str().unwrap().strip_prefix("Patient/").unwrap().parse().unwrap();
+    // Ids tell no order within a millisecond: the new one is the one that was not there.
+    let before = records(house, patient, kind).await;
+    house.intake.import(resource.into_bytes()).await.unwrap().expect("each import is another text");
+    let after = records(house, patient, kind).await;
+    after.into_iter().find(|key| !before.contains(key)).unwrap()
+}
+
+/// The keys of a patient's records of one type, found without asking the door.
+pub async fn records(house: &House, patient: PatientId, kind: &str) -> Vec<RecordKey> {
+    let tag = house.keyring.indexer().kind(patient, kind);
+    let gathered = house.store.gather_search(patient, &tag, &Asker::default()).await.unwrap();
+    gathered.records.iter().map(|row| RecordKey { patient, record: row.record }).collect()
+}
+
+/// Reads an Observation through the door.
+pub async fn read(house: &House, bearer: &Bearer, key: RecordKey) -> Result<Released, Withheld> {
+    house.door.read(bearer, "Observation", key).await
+}
+
+/// Searches a patient's Observations through the door; how many were released.
+pub async fn search(house: &House, bearer: &Bearer, patient: PatientId) -> Result<usize, Withheld> {
+    let reference = format!("Patient/{patient}");
+    let base = &house.config.base_url;
+    let query = Query::parse("Observation", [("patient", reference.as_str())], base, house.clock.now()).unwrap();
+    Ok(house.door.search(bearer, patient, "Observation", &query).await?.matches.len())
+}
+
+/// One patient, one clinic, one Observation, and the text in it.
+pub struct Scene {
+    pub patient: Patient,
+    pub clinic: Clinic,
+    pub record: RecordKey,
+}
+
+impl Scene {
+    pub async fn set(house: &House, text: &str) -> Self {
+        let patient = Patient::enrol(house).await;
+        let clinic = Clinic::enrol(house).await;
+        let record = import(house, observation(patient.id, text)).await;
+        Self { patient, clinic, record }
+    }
+
+    /// The patient allows the clinic everything.
+    pub async fn grant(&self, house: &House) -> ConsentId {
+        grant(house, &self.patient, self.clinic.terms(house.clock.now())).await
+    }
+}
+
+/// The patient is shown a draft, signs it with their device, and sends it back.
+async fn agree(house: &House, patient: &Patient, wish: Wish) -> ConsentReceipt {
+    let draft = house.consents.prepare(patient.id, wish, Language::Fr).await.unwrap();
+    let jws = patient.key.jws(statement::TYP, &patient.device.id.to_string(), &draft.statement);
+    let signed = Signed { statement: draft.statement, evidence: Evidence::Device(jws), answers: None };
+    house.consents.sign(patient.id, &signed).await.unwrap()
+}
+
+pub async fn grant(house: &House, patient: &Patient, terms: Terms) -> ConsentId {
+    agree(house, patient, Wish::Grant(terms)).await.consent
+}
+
+pub async fn narrow(house: &House, patient: &Patient, consent: ConsentId, terms: Terms) -> ConsentReceipt {
+    agree(house, patient, Wish::Narrow(consent, terms)).await
+}
+
+/// Ends a consent; the leaf under which that stands, `None` when it had ended before or could not be done.
+pub async fn revoke(house: &House, patient: PatientId, consent: ConsentId) -> Option<u64> {
+    house.consents.revoke(patient, consent).await.ok().flatten()
+}
+
+/// A token that a patient would have after logging in.
+pub fn patient_token(house: &House, patient: PatientId) -> String {
+    let app = ClientId::random(&*house.chance).unwrap();
+    house.issuer.issue_to_patient(patient, app).unwrap().token
+}
