@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 
 use super::world::means;
-use super::{BASE_URL, RECORD_BYTES, Trouble, grant};
+use super::{BASE_URL, RECORD_BYTES, Trouble};
 use crate::app::House;
 use crate::app::serve::{listen, router};
 use crate::chance;
@@ -142,8 +142,10 @@ async fn turns(State(beside): State<Arc<Beside>>) -> Answer {
 async fn revoke(State(beside): State<Arc<Beside>>, Path((patient, consent)): Path<(String, String)>) -> Answer {
     let patient: PatientId = patient.parse().map_err(failed)?;
     let consent: ConsentId = consent.parse().map_err(failed)?;
-    grant::revoke(&beside.house, patient, consent, beside.professional).await.map_err(failed)?;
-    Ok(told("revoked"))
+    match beside.house.consents.revoke(patient, consent).await.map_err(failed)? {
+        Some(leaf) => Ok(told(leaf)),
+        None => Err(failed("it had ended before")),
+    }
 }
 
 fn told(text: impl std::fmt::Display) -> Response<Body> {

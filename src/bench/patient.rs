@@ -26,7 +26,7 @@ pub(super) async fn make(house: &House, professional: ProfessionalId, records: u
     let identifier = Identifier { system: "urn:garant:bench".to_owned(), value };
     let patient = house.patients.enrol(&[identifier]).await.map_err(Trouble::filling)?;
     let keys = house.keyring.keys(patient).await.map_err(Trouble::filling)?;
-    let consent = grant::grant(house, patient, &keys, professional).await?;
+    let consent = grant::grant(house, patient, professional).await?;
     let records = admit(house, patient, &keys, records).await?;
     Ok(Made { patient, consent, records })
 }
