@@ -152,7 +152,10 @@ impl House {
         let setup = keystore(&means, &deployment, false).await?;
         let keyring = Keyring::open(setup).await?;
         let (house, chores) = Self::assemble(means, store, keyring)?;
-        house.publisher.check().await?;
+        if house.publisher.check().await?.size == 0 {
+            // Founding was cut off before the first leaf.
+            house.begin().await?;
+        }
         house.publisher.publish().await?;
         Ok((house, chores))
     }
@@ -175,12 +178,18 @@ impl House {
         store.begin_log().await?;
         store.found(&deployment, means.clock.now()).await?;
         let (house, chores) = Self::assemble(means, store, keyring)?;
-        let deed = DeedId::ordered(&*house.clock, &*house.chance).map_err(|_| Cannot::Key)?;
-        let about = Personal { route: "init".to_owned(), ..Personal::default() };
-        let genesis = house.ledger.prepare(deed, Act::Genesis, about, None).await?;
-        house.ledger.record(genesis).await?;
+        house.begin().await?;
         house.publisher.publish().await?;
         Ok((house, chores))
+    }
+
+    /// Writes the first leaf.
+    async fn begin(&self) -> Result<(), Cannot> {
+        let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(|_| Cannot::Key)?;
+        let about = Personal { route: "init".to_owned(), ..Personal::default() };
+        let genesis = self.ledger.prepare(deed, Act::Genesis, about, None).await?;
+        self.ledger.record(genesis).await?;
+        Ok(())
     }
 
     fn assemble(means: Means, store: Store, keyring: Keyring) -> Result<(Arc<Self>, Chores), Cannot> {
@@ -222,6 +231,8 @@ impl House {
                 match publisher.publish().await {
                     Ok(_) => {}
                     Err(Unsound::Db(error)) => tracing::warn!(%error, "no checkpoint this time"),
+                    // A full disk says nothing about the leaves; the older anchor stands until the next time.
+                    Err(error @ Unsound::Anchor(..)) => tracing::error!(%error, "the checkpoint was not anchored"),
                     Err(error) => {
                         // The leaves are not those that were written: nothing more is released until somebody looked.
                         tracing::error!(%error, "the log is not sound; releasing has stopped");

@@ -13,3 +13,6 @@ pub mod serve;
 
 pub use found::{Found, found};
 pub use house::{Cannot, Chores, House, Means};
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, SqlSafeStr as _, SqlitePool};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::near::Near;
 use super::pen::{Desk, Pen};
@@ -25,6 +26,9 @@ pub(super) const WAIT: Duration = Duration::from_secs(5);
 pub struct Db {
     reading: Reading,
     writing: Writing,
+    /// Writers of this process in the order they came. SQLite has one write lock and gives it to whoever looks at
+    /// the right moment: under a flood of others a revocation would starve.
+    line: Arc<Mutex<()>>,
 }
 
 #[derive(Clone, Debug)]
@@ -188,7 +192,7 @@ impl Db {
         migrate_sqlite(&writing, path, migrations).await?;
         let reading = Reading::Near(Arc::new(Near::open(path, settings.readers)?));
         let desk = Desk::new(path.to_owned(), settings.holds)?;
-        Ok(Self { reading, writing: Writing::Sqlite(desk, writing) })
+        Ok(Self { reading, writing: Writing::Sqlite(desk, writing), line: Arc::default() })
     }
 
     async fn open_postgres(settings: &Settings, url: &str, migrations: &[Migration]) -> Result<Self, DbError> {
@@ -218,7 +222,11 @@ impl Db {
             .connect_with(options.options([("default_transaction_read_only", "on")]))
             .await
             .map_err(classify)?;
-        Ok(Self { reading: Reading::Pooled(Pools::Postgres(reading)), writing: Writing::Postgres(writing) })
+        Ok(Self {
+            reading: Reading::Pooled(Pools::Postgres(reading)),
+            writing: Writing::Postgres(writing),
+            line: Arc::default(),
+        })
     }
 
     /// The same database read through sqlx's pool whatever the engine, `readers` connections: the floor that
@@ -232,7 +240,7 @@ impl Db {
             .connect_with(SqliteConnectOptions::new().filename(path).busy_timeout(WAIT).pragma("query_only", "ON"))
             .await
             .map_err(classify)?;
-        Ok(Self { reading: Reading::Pooled(Pools::Sqlite(reading)), writing: self.writing.clone() })
+        Ok(Self { reading: Reading::Pooled(Pools::Sqlite(reading)), ..self.clone() })
     }
 
     /// Reads all rows of `sql`. `table` names it in errors.
@@ -286,7 +294,7 @@ impl Db {
 
     /// A connection for writing. Take it only inside a task that nobody can cancel.
     pub async fn writer(&self) -> Result<Writer, DbError> {
-        Ok(Writer { held: self.hold().await?, db: self.clone(), open: false })
+        Ok(Writer { held: self.hold().await?, db: self.clone(), open: false, place: None })
     }
 
     async fn hold(&self) -> Result<Held, DbError> {
@@ -376,6 +384,8 @@ pub struct Writer {
     held: Held,
     db: Db,
     open: bool,
+    /// Its place at the head of the line, on SQLite.
+    place: Option<OwnedMutexGuard<()>>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
@@ -394,6 +404,11 @@ impl Writer {
         Err(last.unwrap_or_else(|| DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))))
     }
 
+    fn closed(&mut self) {
+        self.open = false;
+        self.place = None;
+    }
+
     async fn try_begin(&mut self, name: &'static str) -> Result<(), DbError> {
         if self.open {
             // An earlier turn ended without commit: its connection is thrown away, not trusted.
@@ -402,6 +417,9 @@ impl Writer {
                 Held::Sqlite(old) => old.discard(),
                 Held::Postgres(old) => drop(old.detach()),
             }
+        }
+        if matches!(self.held, Held::Sqlite(_)) && self.place.is_none() {
+            self.place = Some(Arc::clone(&self.db.line).lock_owned().await);
         }
         self.open = true;
         tracing::trace!(transaction = name, "begin");
@@ -488,6 +506,18 @@ impl Turn<'_> {
         Ok(self.all(table, sql, args, read).await?.into_iter().next())
     }
 
+    /// Undoes it now, so that others need not wait until this connection is used again.
+    pub async fn undo(self) -> Result<(), DbError> {
+        match &mut self.writer.held {
+            Held::Sqlite(pen) => pen.undo()?,
+            Held::Postgres(held) => {
+                sqlx::query("ROLLBACK").execute(&mut **held).await.map_err(classify)?;
+            }
+        }
+        self.writer.closed();
+        Ok(())
+    }
+
     /// Makes it durable. When this fails the outcome is unknown and must be treated as "not done".
     pub async fn commit(self) -> Result<(), DbError> {
         match &mut self.writer.held {
@@ -496,7 +526,7 @@ impl Turn<'_> {
                 sqlx::query("COMMIT").execute(&mut **held).await.map_err(classify)?;
             }
         }
-        self.writer.open = false;
+        self.writer.closed();
         Ok(())
     }
 }

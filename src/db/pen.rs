@@ -162,6 +162,11 @@ impl Pen {
         Ok(statement)
     }
 
+    /// Undoes all of it.
+    pub(super) fn undo(&self) -> Result<(), DbError> {
+        self.connection()?.execute_batch("ROLLBACK").map_err(classify)
+    }
+
     /// Makes it durable.
     pub(super) fn commit(&self) -> Result<(), DbError> {
         let connection = self.connection()?;

@@ -49,7 +49,7 @@ impl Api {
         match self.patient(bearer, &query, identifier).await? {
             Some(patient) => self.door.search(bearer, patient, resource_type, &query).await,
             // Nobody is found by that name: the same empty answer as when nothing is visible.
-            None => Ok(Found::default()),
+            None => self.door.search_for_nobody(bearer, resource_type).await,
         }
     }
 

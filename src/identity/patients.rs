@@ -133,7 +133,11 @@ impl Patients {
         let keys = self.keys(patient).await?;
         let rows = self.store.devices(patient).await?;
         let row = rows.into_iter().find(|row| row.device == device).ok_or(PatientError::Unknown)?;
-        let device = Device::parse(&row.body).ok_or(PatientError::Unknown)?;
+        // Signing what a row says without asking who wrote it would make the registry vouch for anybody's key.
+        let said = Device::signed(&row.body, &row.state);
+        self.registry.verifier().verify(said.as_bytes(), &row.signature)?;
+        let device = Device::parse(&row.body).filter(|d| d.patient == patient && d.id == device);
+        let device = device.ok_or(PatientError::Unknown)?;
         self.write_device(&device, "removed", Act::Suspend, &keys).await
     }
 
@@ -173,7 +177,7 @@ impl Patients {
         keys: &PatientKeys,
     ) -> Result<(), PatientError> {
         let body = device.to_body();
-        let signature = self.registry.sign(body.as_bytes())?.to_vec();
+        let signature = self.registry.sign(Device::signed(&body, state).as_bytes())?.to_vec();
         let write = Write::Device { patient: device.patient, device: device.id, state, body, signature };
         self.record(device.patient, act, "patient/device", keys, vec![write]).await
     }

@@ -13,6 +13,7 @@ mod disclose;
 pub mod entry;
 pub mod export;
 pub mod law;
+mod memory;
 pub mod merkle;
 pub mod note;
 pub mod path;
@@ -25,6 +26,8 @@ pub mod verify;
 pub mod vkey;
 pub mod words;
 
+#[cfg(test)]
+mod grouping;
 #[cfg(test)]
 mod oracles;
 #[cfg(test)]

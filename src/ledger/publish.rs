@@ -117,7 +117,7 @@ impl Walk {
             return Err(Unsound::Missing(self.size()));
         }
         self.frontier.append(leaf_hash(&row.entry));
-        self.chain = link(mac, &self.chain, &row.entry);
+        self.chain = link(mac, &self.chain, row.patient, &row.entry, row.personal.as_ref());
         Ok(())
     }
 }
@@ -128,18 +128,50 @@ impl Publisher {
     /// # Errors
     /// [`Unsound`]: then nothing was signed.
     pub async fn publish(&self) -> Result<i64, Unsound> {
+        // The head is read last: another process may write and publish meanwhile, and what it published would then
+        // reach beyond the head that was read.
+        let (anchored, last) = (self.anchored()?, self.store.last_checkpoint().await?);
         let head = self.store.head().await?.ok_or(Unsound::Unbegun)?;
-        let last = self.store.last_checkpoint().await?;
-        if let Some(row) = last.as_ref().filter(|row| row.size == head.size && !row.note.is_empty()) {
+        if let Some(anchored) = &anchored {
+            not_older(head.size, anchored)?;
+        }
+        // What nobody signed may be anyone's: the walk then begins at the first leaf.
+        let vouched = last.filter(|row| !row.note.is_empty());
+        let mut walk = match &vouched {
+            Some(row) => {
+                self.vouch(row)?;
+                Walk::resume(row)?
+            }
+            None => Walk::begin(),
+        };
+        // Whoever put an older checkpoint back would have another tree signed beside the one that was published.
+        if let Some((size, root)) = anchored.and_then(|a| Some((i64::try_from(a.size).ok()?, a.root)))
+            && size >= walk.size()
+        {
+            self.walk_to(&mut walk, size).await?;
+            if walk.frontier.root() != root {
+                return Err(Unsound::Forked(size));
+            }
+        }
+        if let Some(row) = vouched.filter(|row| row.size == head.size) {
+            if walk.chain != head.chain {
+                return Err(Unsound::Altered(head.size));
+            }
+            // Another process may have published it, or this one ended between publishing and anchoring.
+            self.keep_anchor(&row.note)?;
             return Ok(row.size);
         }
-        let mut walk = last.as_ref().map_or_else(|| Ok(Walk::begin()), Walk::resume)?;
         self.walk_to(&mut walk, head.size).await?;
         if walk.chain != head.chain {
             return Err(Unsound::Altered(head.size));
         }
+        self.publish_walked(&walk).await
+    }
+
+    /// Keeps, signs and anchors the head that was walked to.
+    async fn publish_walked(&self, walk: &Walk) -> Result<i64, Unsound> {
         let row = CheckpointRow {
-            size: head.size,
+            size: walk.size(),
             root: walk.frontier.root(),
             frontier: walk.frontier.to_bytes(),
             chain: walk.chain,
@@ -151,10 +183,22 @@ impl Publisher {
         if kept.root != row.root || kept.chain != row.chain {
             return Err(Unsound::Forked(row.size));
         }
-        let note = if kept.note.is_empty() { self.sign(&row)? } else { kept.note };
+        let note = if kept.note.is_empty() {
+            self.sign(&row)?
+        } else {
+            self.vouch(&kept)?;
+            kept.note
+        };
         self.store.sign_checkpoint(row.size, note.clone()).await?;
         self.keep_anchor(&note)?;
         Ok(row.size)
+    }
+
+    /// Holds a checkpoint's row against its own signed note: the note cannot be forged, the rest of the row can.
+    fn vouch(&self, row: &CheckpointRow) -> Result<(), Unsound> {
+        let (signed, _) = self.keys().open(&row.note, self.clock.now())?;
+        let same = signed.root == row.root && i64::try_from(signed.size) == Ok(row.size);
+        if same { Ok(()) } else { Err(Unsound::Forked(row.size)) }
     }
 
     /// Checks the whole log against its checkpoints, the anchor and the clock; what does not agree is not served.
@@ -162,21 +206,19 @@ impl Publisher {
     /// # Errors
     /// [`Unsound`] with what is wrong.
     pub async fn check(&self) -> Result<Head, Unsound> {
+        let (anchored, last) = (self.anchored()?, self.store.last_checkpoint().await?);
         let head = self.store.head().await?.ok_or(Unsound::Unbegun)?;
         let now = self.clock.now();
         if now < head.time {
             return Err(Unsound::ClockBack { now, last: head.time });
         }
-        let anchored = self.anchored()?;
-        if let Some(anchored) = &anchored
-            && u64::try_from(head.size).is_ok_and(|size| size < anchored.size)
-        {
-            return Err(Unsound::RolledBack { found: head.size, anchored: anchored.size });
+        match &anchored {
+            Some(anchored) => not_older(head.size, anchored)?,
+            None => tracing::warn!("there is no anchor yet: an older state of the database could not be told"),
         }
-        let last = self.store.last_checkpoint().await?;
         if let Some(row) = last.as_ref().filter(|row| !row.note.is_empty()) {
-            let (signed, _) = self.keys().open(&row.note, now)?;
-            if signed.root != row.root || i64::try_from(signed.size) != Ok(row.size) || row.size > head.size {
+            self.vouch(row)?;
+            if row.size > head.size {
                 return Err(Unsound::Forked(row.size));
             }
         }
@@ -247,9 +289,19 @@ impl Publisher {
     }
 }
 
+/// Whether the database reaches as far as what was published.
+fn not_older(found: i64, anchored: &Checkpoint) -> Result<(), Unsound> {
+    if u64::try_from(found).is_ok_and(|found| found >= anchored.size) {
+        Ok(())
+    } else {
+        Err(Unsound::RolledBack { found, anchored: anchored.size })
+    }
+}
+
 /// Writes a file so that after a crash it is the old or the new one, whole.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let fresh = path.with_extension("new");
+    // Each process writes a file of its own: two that share a folder must not rename each other's.
+    let fresh = path.with_extension(format!("{}.new", std::process::id()));
     let mut file = fs::File::create(&fresh)?;
     file.write_all(bytes)?;
     file.sync_all()?;

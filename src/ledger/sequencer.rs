@@ -12,12 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 use super::entry::{BadEntry, Basis, Entry};
+use super::memory::Memory;
 use super::words::{Act, Ground, Reason, UnknownWord};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{DbError, Turn, Writer};
 use crate::id::{ConsentId, DeedId, PatientId};
 use crate::model::{Purpose, Sealed};
 use crate::store::Store;
+use crate::store::rows::Head;
 use crate::store::turn::{self, NewLeaf, Write};
 use crate::vault::RowMac;
 
@@ -25,6 +27,8 @@ use crate::vault::RowMac;
 const GROUP: usize = 64;
 /// Deeds that may wait; more are turned away rather than kept waiting for ever.
 const QUEUE: usize = 1024;
+/// From how many bytes on a deed is heavy: it shares its turn with no other heavy one, and lets stops go first.
+const HEAVY: usize = 4 * 1024 * 1024;
 /// How far the wall clock may lag behind the log before disclosures stop (two nodes, one database).
 const LAG: i64 = 2;
 
@@ -59,6 +63,19 @@ pub struct Deed {
     pub change: Option<Change>,
     /// What it writes beside its leaf.
     pub writes: Vec<Write>,
+}
+
+impl Deed {
+    /// Whether it takes something away: a consent, a standing, a key.
+    fn stops(&self) -> bool {
+        self.change.is_some_and(|c| c.ends) || matches!(self.act, Act::Exclude | Act::Suspend | Act::Shred)
+    }
+
+    /// Bytes of the records it writes, which is what makes a turn long.
+    fn weight(&self) -> usize {
+        let size = |write: &Write| if let Write::Record(new) = write { new.size() } else { 0 };
+        self.writes.iter().map(size).sum()
+    }
 }
 
 /// A consent revision that a deed makes.
@@ -115,6 +132,9 @@ pub enum Fault {
     /// A reason is not a word of the log.
     #[error(transparent)]
     Word(#[from] UnknownWord),
+    /// The log begins with its genesis and has no other.
+    #[error("the log begins with its genesis and has no other")]
+    Genesis,
 }
 
 /// A deed and who waits for it.
@@ -122,6 +142,17 @@ pub enum Fault {
 pub(super) struct Waiting {
     deed: Deed,
     answer: oneshot::Sender<Result<Placed, Unplaced>>,
+}
+
+#[cfg(test)]
+impl Waiting {
+    pub(super) const fn new(deed: Deed, answer: oneshot::Sender<Result<Placed, Unplaced>>) -> Self {
+        Self { deed, answer }
+    }
+
+    pub(super) const fn act(&self) -> Act {
+        self.deed.act
+    }
 }
 
 /// The two queues: ending a consent goes ahead of reading.
@@ -136,17 +167,7 @@ impl Lanes {
     /// Queues the deed and waits for its place. The deed happens even if the caller goes away.
     pub(super) async fn place(&self, deed: Deed) -> Result<Placed, Unplaced> {
         let (answer, place) = oneshot::channel();
-        let stops = deed.change.is_some_and(|c| c.ends) || deed.act == Act::Exclude;
-        let waiting = Waiting { deed, answer };
-        if stops {
-            // A stop waits as long as it takes; it is never turned away by a flood of reads.
-            self.stops.send(waiting).await.map_err(|_| Unplaced::Closed)?;
-        } else {
-            self.others.try_send(waiting).map_err(|e| match e {
-                mpsc::error::TrySendError::Full(_) => Unplaced::Busy,
-                mpsc::error::TrySendError::Closed(_) => Unplaced::Closed,
-            })?;
-        }
+        self.queue(Waiting { deed, answer }).await?;
         place.await.unwrap_or(Err(Unplaced::Closed))
     }
 
@@ -154,6 +175,23 @@ impl Lanes {
     pub(super) fn turns(&self) -> u64 {
         self.turns.load(Ordering::Relaxed)
     }
+
+    pub(super) async fn queue(&self, waiting: Waiting) -> Result<(), Unplaced> {
+        if waiting.deed.stops() {
+            // A stop waits as long as it takes; it is never turned away by a flood of reads.
+            return self.stops.send(waiting).await.map_err(|_| Unplaced::Closed);
+        }
+        self.others.try_send(waiting).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => Unplaced::Busy,
+            mpsc::error::TrySendError::Closed(_) => Unplaced::Closed,
+        })
+    }
+}
+
+/// What the sequencer keeps between turns.
+struct Hand {
+    writer: Option<Writer>,
+    memory: Memory,
 }
 
 /// The task that takes the turns.
@@ -164,6 +202,8 @@ pub struct Sequencer {
     stops: mpsc::Receiver<Waiting>,
     others: mpsc::Receiver<Waiting>,
     turns: Arc<AtomicU64>,
+    /// A heavy deed that let others go first.
+    held: Option<Waiting>,
 }
 
 impl Sequencer {
@@ -172,24 +212,31 @@ impl Sequencer {
         let (to_others, others) = mpsc::channel(QUEUE);
         let turns = Arc::new(AtomicU64::new(0));
         let lanes = Lanes { stops: to_stops, others: to_others, turns: Arc::clone(&turns) };
-        (Self { store, clock, mac, stops, others, turns }, lanes)
+        (Self { store, clock, mac, stops, others, held: None, turns }, lanes)
     }
 
     /// Takes turns until every [`super::Ledger`] is gone. Run it in a task that nothing cancels.
     pub async fn run(mut self) {
-        let mut writer = None;
+        let mut hand = Hand { writer: None, memory: Memory::new(self.mac.clone()) };
+        // Done while nobody waits; a failure only moves the reading into the first turn.
+        if let Err(error) = hand.memory.read_on(&self.store).await {
+            tracing::warn!(%error, "the log was not read before its first turn");
+        }
         while let Some(group) = self.next_group().await {
-            self.serve(&mut writer, group).await;
+            self.serve(&mut hand, group).await;
         }
     }
 
     /// Whatever waits now, stops first; there is no timer, a lone deed does not wait for company.
-    async fn next_group(&mut self) -> Option<Vec<Waiting>> {
-        let first = tokio::select! {
-            biased;
-            Some(waiting) = self.stops.recv() => waiting,
-            Some(waiting) = self.others.recv() => waiting,
-            else => return None,
+    pub(super) async fn next_group(&mut self) -> Option<Vec<Waiting>> {
+        let first = match self.held.take() {
+            Some(held) => held,
+            None => tokio::select! {
+                biased;
+                Some(waiting) = self.stops.recv() => waiting,
+                Some(waiting) = self.others.recv() => waiting,
+                else => return None,
+            },
         };
         let mut group = Vec::with_capacity(GROUP);
         while group.len() < GROUP - 1
@@ -197,24 +244,37 @@ impl Sequencer {
         {
             group.push(stop);
         }
+        let mut weight = first.deed.weight();
+        if weight >= HEAVY && !group.is_empty() {
+            // A revocation does not wait until somebody's large deposit is written.
+            self.held = Some(first);
+            return Some(group);
+        }
         group.push(first);
         while group.len() < GROUP
+            && weight < HEAVY
             && let Ok(other) = self.others.try_recv()
         {
+            let more = other.deed.weight();
+            if more >= HEAVY {
+                self.held = Some(other);
+                break;
+            }
+            weight += more;
             group.push(other);
         }
         Some(group)
     }
 
-    async fn serve(&self, writer: &mut Option<Writer>, group: Vec<Waiting>) {
-        match self.attempt(writer, &group).await {
+    async fn serve(&self, hand: &mut Hand, group: Vec<Waiting>) {
+        match self.attempt(hand, &group).await {
             Ok(places) => answer(group, places.into_iter().map(Ok)),
-            Err(Fault::Db(DbError::Taken) | Fault::Entry(_) | Fault::Word(_)) if group.len() > 1 => {
+            Err(Fault::Db(DbError::Taken) | Fault::Entry(_) | Fault::Word(_) | Fault::Genesis) if group.len() > 1 => {
                 // One deed repeats something used once, or cannot be written: the others must not suffer for it, so
                 // each takes its own turn. The failed turn changed nothing.
                 for waiting in group {
                     let alone = vec![waiting];
-                    let place = self.attempt(writer, &alone).await;
+                    let place = self.attempt(hand, &alone).await;
                     answer_alone(alone, place);
                 }
             }
@@ -229,24 +289,31 @@ impl Sequencer {
 
     /// Takes the turn; when it fails its connection goes back at once, which undoes it. Kept until the next turn it
     /// would hold the lock on the head against every other node, and on SQLite against every other writer.
-    async fn attempt(&self, writer: &mut Option<Writer>, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {
-        let places = self.turn(writer, group).await;
+    async fn attempt(&self, hand: &mut Hand, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {
+        let places = self.turn(hand, group).await;
         if places.is_err() {
-            *writer = None;
+            hand.writer = None;
         }
         places
     }
 
-    async fn turn(&self, writer: &mut Option<Writer>, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {
+    async fn turn(&self, hand: &mut Hand, group: &[Waiting]) -> Result<Vec<Placed>, Fault> {
+        let Hand { writer, memory } = hand;
         let writer = match writer {
             Some(writer) => writer,
             empty @ None => empty.insert(self.store.db().writer().await?),
         };
-        let mut turn = writer.begin("turn").await?;
         self.turns.fetch_add(1, Ordering::Relaxed);
         let leaves = i64::try_from(group.len()).unwrap_or(i64::MAX);
-        let head = turn::take(&mut turn, leaves).await?.ok_or(DbError::Column { table: "log_head", column: 0 })?;
-        let mut current = Current::read(&mut turn, group).await?;
+        let (mut turn, mut head) = take(writer, leaves).await?;
+        if memory.is_far(&head) {
+            // Other processes wrote much: read it without keeping them from their turns.
+            turn.undo().await?;
+            memory.read_on(&self.store).await?;
+            (turn, head) = take(writer, leaves).await?;
+        }
+        let agrees = memory.meet(&mut turn, &head).await?;
+        let mut current = Current::read(&mut turn, group, agrees.then_some(&*memory)).await?;
         let now = self.clock.now();
         let time = now.max(head.time);
         let lagging = now.plus_secs(LAG) < head.time;
@@ -254,13 +321,19 @@ impl Sequencer {
         let mut chain = head.chain;
         let mut rows = Vec::with_capacity(group.len());
         let mut places = Vec::with_capacity(group.len());
+        let mut entries = Vec::with_capacity(group.len());
         for (waiting, index) in group.iter().zip(head.size..) {
             let deed = &waiting.deed;
+            if (deed.act == Act::Genesis) != (index == 0) {
+                return Err(Fault::Genesis);
+            }
             let leaf = u64::try_from(index).unwrap_or(0);
             let refusal = current.refusal(deed, time, lagging);
-            let bytes = entry(deed, leaf, time, refusal)?.to_bytes()?;
-            chain = link(&self.mac, &chain, &bytes);
+            let entry = entry(deed, leaf, time, refusal)?;
+            let bytes = entry.to_bytes()?;
+            chain = link(&self.mac, &chain, deed.patient, &bytes, deed.personal.as_ref());
             rows.push(NewLeaf { patient: deed.patient, entry: bytes, personal: deed.personal.as_ref() });
+            entries.push(entry);
             places.push(if refusal.is_none() { Placed::Done { leaf, time } } else { Placed::Stale });
         }
         turn::leaves(&mut turn, head.size, rows, time, &chain).await?;
@@ -271,14 +344,33 @@ impl Sequencer {
         }
         // This is the commit: before it nobody has a place, after it nobody can take it away.
         turn.commit().await?;
+        memory.follow(&head, chain, entries.into_iter());
         Ok(places)
     }
 }
 
-/// One link of the keyed chain over the leaves: order, number and bytes of all leaves so far.
+/// Begins a turn and takes the head of the log.
+async fn take(writer: &mut Writer, leaves: i64) -> Result<(Turn<'_>, Head), DbError> {
+    let mut turn = writer.begin("turn").await?;
+    let head = turn::take(&mut turn, leaves).await?.ok_or(DbError::Column { table: "log_head", column: 0 })?;
+    Ok((turn, head))
+}
+
+/// One link of the keyed chain over the leaves: order, number and bytes of all leaves so far, whose history each
+/// belongs to, and its personal part. Without the last two a disclosure could be moved out of a patient's history
+/// by one statement, and the log would still verify.
 #[must_use]
-pub(super) fn link(mac: &RowMac, chain: &[u8; 32], entry: &[u8]) -> [u8; 32] {
-    mac.mac(&[b"chain", chain, &super::merkle::leaf_hash(entry)])
+pub(super) fn link(
+    mac: &RowMac,
+    chain: &[u8; 32],
+    patient: Option<PatientId>,
+    entry: &[u8],
+    personal: Option<&Sealed>,
+) -> [u8; 32] {
+    let whose = patient.as_ref().map_or(&[][..], |p| p.as_bytes());
+    let personal = personal.map(|sealed| super::merkle::sha256(&sealed.0));
+    let personal = personal.as_ref().map_or(&[][..], |digest| digest.as_slice());
+    mac.mac(&[b"chain", chain, &super::merkle::leaf_hash(entry), whose, personal])
 }
 
 fn entry(deed: &Deed, index: u64, time: Timestamp, refusal: Option<&'static str>) -> Result<Entry, UnknownWord> {
@@ -298,10 +390,14 @@ fn entry(deed: &Deed, index: u64, time: Timestamp, refusal: Option<&'static str>
 }
 
 /// The consents named by a group, as they stand at this moment of the turn.
-struct Current(HashMap<(PatientId, ConsentId), (i64, bool)>);
+struct Current {
+    rows: HashMap<(PatientId, ConsentId), (i64, bool)>,
+    /// What the log says of the same consents; nothing when the log is not the one remembered.
+    log: Option<HashMap<ConsentId, (i64, bool)>>,
+}
 
 impl Current {
-    async fn read(turn: &mut Turn<'_>, group: &[Waiting]) -> Result<Self, DbError> {
+    async fn read(turn: &mut Turn<'_>, group: &[Waiting], memory: Option<&Memory>) -> Result<Self, DbError> {
         let mut named: Vec<(PatientId, ConsentId)> = Vec::new();
         for Waiting { deed, .. } in group {
             if let Some(patient) = deed.patient {
@@ -312,9 +408,12 @@ impl Current {
         named.sort_unstable();
         named.dedup();
         let rows = turn::consents(turn, &named).await?;
-        Ok(Self(
-            rows.into_iter().map(|(patient, consent, revision, live)| ((patient, consent), (revision, live))).collect(),
-        ))
+        let rows = rows.into_iter().map(|(patient, consent, revision, live)| ((patient, consent), (revision, live)));
+        let log = memory.map(|m| named.iter().filter_map(|(_, c)| m.of(*c).map(|said| (*c, said))).collect());
+        if log.is_none() {
+            tracing::error!("the log in the database is not the one that was written; nothing is released on it");
+        }
+        Ok(Self { rows: rows.collect(), log })
     }
 
     /// Why the deed may not stand now, or `None`; a change that stands is seen by the deeds after it.
@@ -325,28 +424,50 @@ impl Current {
         if deed.act == Act::Disclose && lagging {
             return Some("clock");
         }
+        // The end of a consent is taken all the same.
+        if deed.act == Act::Disclose && self.log.is_none() {
+            return Some("log-altered");
+        }
         if time >= deed.until {
             return Some("expired");
         }
         let Some(patient) = deed.patient else {
             return (!deed.basis.is_empty() || deed.change.is_some()).then_some("stale");
         };
-        let holds = |b: &Basis| self.0.get(&(patient, b.consent)) == Some(&(b.revision, true));
-        if deed.change.is_none() && !deed.basis.iter().all(holds) {
-            return Some("stale");
+        if deed.change.is_none() {
+            return deed.basis.iter().find_map(|b| self.fails(patient, *b));
         }
-        // Nothing is to change and all that is cited holds: it stands.
         let change = deed.change?;
-        let fits = match self.0.get(&(patient, change.consent)) {
+        let fits = |standing: Option<&(i64, bool)>| match standing {
             None => change.makes == 1,
-            Some((revision, live)) => *live && change.makes == revision + 1,
+            Some((revision, live)) => *live && revision.checked_add(1) == Some(change.makes),
         };
-        if !fits {
+        if !fits(self.rows.get(&(patient, change.consent))) {
             return Some("stale");
         }
-        self.0.insert((patient, change.consent), (change.makes, !change.ends));
+        if self.log.as_ref().is_some_and(|log| !fits(log.get(&change.consent))) {
+            return Some(altered(change.consent));
+        }
+        let made = (change.makes, !change.ends);
+        self.rows.insert((patient, change.consent), made);
+        self.log.as_mut().and_then(|log| log.insert(change.consent, made));
         None
     }
+
+    /// Why a consent that is cited does not hold: its row must be current and active, and the log must say the same.
+    fn fails(&self, patient: PatientId, cited: Basis) -> Option<&'static str> {
+        let wanted = (cited.revision, true);
+        if self.rows.get(&(patient, cited.consent)) != Some(&wanted) {
+            return Some("stale");
+        }
+        let agrees = self.log.as_ref().is_none_or(|log| log.get(&cited.consent) == Some(&wanted));
+        if agrees { None } else { Some(altered(cited.consent)) }
+    }
+}
+
+fn altered(consent: ConsentId) -> &'static str {
+    tracing::error!(%consent, "a consent's row is not what the log says: an older row was put back");
+    "row-altered"
 }
 
 fn failed(fault: &Arc<Fault>) -> Unplaced {

@@ -53,6 +53,13 @@ impl Device {
         .to_string()
     }
 
+    /// What the registry signs of a row with this body and state. An active one is the enrolment itself; any other
+    /// state is signed with its word, so that a removed key cannot be made active by changing the word alone.
+    #[must_use]
+    pub fn signed(body: &str, state: &str) -> String {
+        if state == "active" { body.to_owned() } else { format!("{state} {body}") }
+    }
+
     /// Reads an enrolment; `None` unless it is exactly what [`Device::to_body`] writes.
     #[must_use]
     pub fn parse(body: &str) -> Option<Self> {

@@ -8,6 +8,7 @@ use super::{Door, Withheld};
 use crate::fhir::{Query, SearchValues};
 use crate::id::{DeedId, PatientId, RecordId};
 use crate::ledger::personal::{Records, Touched};
+use crate::ledger::{NOBODY, Personal};
 use crate::model::{Bearer, Interaction, RecordFacts, RecordKey, Sealed};
 use crate::policy::Permit;
 use crate::store::rows::RecordRow;
@@ -40,6 +41,20 @@ impl Door {
         match self.search_or_refuse(bearer, patient, resource_type, query).await {
             Err(Withheld::Hidden) => Ok(Found::default()),
             other => other,
+        }
+    }
+
+    /// Records that a search named nobody who is known here, as a search for someone hidden is recorded: were it
+    /// answered at once, the time it takes would tell who is enrolled (P43).
+    ///
+    /// # Errors
+    /// [`Withheld::Unavailable`].
+    pub async fn search_for_nobody(&self, bearer: &Bearer, resource_type: &str) -> Result<Found, Withheld> {
+        let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Withheld::unavailable)?;
+        let about = Personal { patient: None, ..about(bearer, NOBODY, "search", resource_type) };
+        match self.refuse(unasked(deed, "absent", bearer), about, None).await {
+            Withheld::Hidden => Ok(Found::default()),
+            other => Err(other),
         }
     }
 

@@ -7,6 +7,10 @@ use crate::db::DbError;
 use crate::id::PatientId;
 use crate::model::Sealed;
 
+/// The leaves from `$1` to below `$2`, in order.
+pub(super) const LEAVES: &str =
+    "SELECT leaf, patient, entry, personal FROM log_leaf WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf";
+
 impl Store {
     /// Where the log stands; `None` before it was begun.
     pub async fn head(&self) -> Result<Option<Head>, DbError> {
@@ -27,9 +31,7 @@ impl Store {
 
     /// At most `most` leaves from index `from` on, in order.
     pub async fn leaves(&self, from: i64, most: i64) -> Result<Vec<LeafRow>, DbError> {
-        const SQL: &str =
-            "SELECT leaf, patient, entry, personal FROM log_leaf WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf";
-        self.db.all("log_leaf", SQL, &[from.into(), from.saturating_add(most).into()], leaf).await
+        self.db.all("log_leaf", LEAVES, &[from.into(), from.saturating_add(most).into()], leaf).await
     }
 
     /// The history of one patient from index `from` on, in order.
@@ -68,7 +70,7 @@ impl Store {
     }
 }
 
-fn leaf(row: &crate::db::Row<'_>) -> Result<LeafRow, DbError> {
+pub(super) fn leaf(row: &crate::db::Row<'_>) -> Result<LeafRow, DbError> {
     let patient = match row.maybe_bytes(1)? {
         None => None,
         Some(bytes) => Some(PatientId::from_slice(bytes).ok_or_else(|| row.unreadable(1))?),

@@ -1,6 +1,7 @@
 //! What a deed writes, as data, and the statements of one turn.
 
-use super::rows::Head;
+use super::log::{LEAVES, leaf};
+use super::rows::{Head, LeafRow};
 use crate::clock::Timestamp;
 use crate::db::{Arg, Batch, DbError, Turn};
 use crate::id::{ConsentId, DeedId, DeviceId, PatientId, RecordId, StatementId};
@@ -49,6 +50,14 @@ pub struct NewRecord {
     pub found: Sealed,
     /// Sealed text.
     pub sealed: Sealed,
+}
+
+impl NewRecord {
+    /// Its bytes.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.facts.0.len() + self.found.0.len() + self.sealed.0.len()
+    }
 }
 
 /// A revision of a consent.
@@ -132,6 +141,11 @@ pub async fn consents(
         ))
     })
     .await
+}
+
+/// At most `most` leaves from index `from` on, as this turn sees them.
+pub async fn written(turn: &mut Turn<'_>, from: i64, most: i64) -> Result<Vec<LeafRow>, DbError> {
+    turn.all("log_leaf", LEAVES, &[from.into(), from.saturating_add(most).into()], leaf).await
 }
 
 /// Writes the leaves from `first` on, and moves the head's time and chain.

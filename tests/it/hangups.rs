@@ -57,13 +57,19 @@ fn p02_the_fault_is_real_a_dropped_begin_undoes_acknowledged_writes_and_a_rollba
     on(Engine::Postgres, "P02 fault", &async |home: &Home| {
         let url = format!("{}{}", postgres().unwrap(), home.databases()[0]);
         let (mut lost, mut lost_guarded) = (0, 0);
-        for polls in 1..=4 {
-            let (acknowledged, there) = dropped_begin(&url, polls, false).await;
-            lost += acknowledged - there;
-            let (acknowledged, there) = dropped_begin(&url, polls, true).await;
-            lost_guarded += acknowledged - there;
+        // Which poll falls into the window depends on the machine's mood: several rounds, until one does.
+        let mut rounds = 0;
+        while lost == 0 && rounds < 12 {
+            rounds += 1;
+            for polls in 1..=4 {
+                let (acknowledged, there) = dropped_begin(&url, polls, false).await;
+                lost += acknowledged - there;
+                let (acknowledged, there) = dropped_begin(&url, polls, true).await;
+                lost_guarded += acknowledged - there;
+            }
         }
-        println!("P02 fault: {lost} of 80 acknowledged writes lost without the guard, {lost_guarded} with it");
+        let written = rounds * 80;
+        println!("P02 fault: {lost} of {written} acknowledged writes lost without the guard, {lost_guarded} with it");
         assert!(lost > 0, "the pool no longer has the fault: the guard may go, and this test with it");
         assert_eq!(lost_guarded, 0);
     });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use garant::clock::{Clock as _, SystemClock, TestClock};
+use garant::clock::{Clock as _, SystemClock, TestClock, Timestamp};
 use garant::ledger::{Act, Unsound};
 use garant::release::Withheld;
 
@@ -151,7 +151,7 @@ fn p05_a_consent_is_dead_at_its_second_and_a_clock_set_back_does_not_revive_it()
             terms.valid.to = terms.valid.from.plus_secs(seconds);
             let end = terms.valid.to;
             cast::grant(&open.house, &scene.patient, terms).await;
-            clock.set(garant::clock::Timestamp(end.0 - 1));
+            clock.set(Timestamp(end.0 - 1));
             cast::read(&open.house, &bearer, scene.record).await.unwrap();
             clock.set(end);
             assert!(cast::read(&open.house, &bearer, scene.record).await.is_err(), "alive at its end");
@@ -170,6 +170,57 @@ fn p05_a_consent_is_dead_at_its_second_and_a_clock_set_back_does_not_revive_it()
     });
 }
 
+/// A clock that moves on whenever it is looked at, so that a consent may end between decision and turn.
+#[derive(Clone)]
+struct Restless(TestClock, i64);
+
+impl garant::clock::Clock for Restless {
+    fn now(&self) -> Timestamp {
+        let now = self.0.now();
+        self.0.set(Timestamp(now.0 + self.1));
+        now
+    }
+}
+
+#[test]
+fn p05_a_consent_that_ends_between_decision_and_turn_releases_nothing() {
+    each("P05 turn", async |home| {
+        home.publish_when_told();
+        let clock = TestClock::at(SystemClock.now());
+        home.set_clock(clock.clone());
+        let open = home.found().await;
+        let scene = Scene::set(&open.house, &home.canary()).await;
+        open.close().await;
+        let n = trials(40, 2_000);
+        println!("P05: {n} consents that end while they are read");
+        // Every look at the clock takes 150 ms.
+        home.set_clock(Restless(clock.clone(), 150_000));
+        let open = home.open().await.unwrap();
+        let (mut released, mut refused) = (0, 0);
+        for _ in 0..n {
+            let mut terms = scene.clinic.terms(clock.now());
+            terms.valid.to = terms.valid.from.plus_secs(10);
+            let end = terms.valid.to;
+            cast::grant(&open.house, &scene.patient, terms).await;
+            // Begun in the last second of it.
+            clock.set(Timestamp(end.0 - 1_000_000 + i64::try_from(home.dice.below(1_000_000)).unwrap()));
+            match cast::read(&open.house, &scene.clinic.bearer(), scene.record).await {
+                Ok(out) => {
+                    released += 1;
+                    let entries = house::entries(&open.house).await;
+                    assert!(entries[usize::try_from(out.leaf()).unwrap()].time < end, "released after its end");
+                }
+                Err(_) => refused += 1,
+            }
+            clock.set(end.plus_secs(1));
+        }
+        println!("P05: {released} released before the end, {refused} refused at it");
+        assert!(released > 0 && refused > 0);
+        open.close().await;
+        home.set_clock(clock);
+    });
+}
+
 #[test]
 fn p13_narrowing_ends_what_it_leaves_out_at_once() {
     each("P13", async |home| {
@@ -179,9 +230,9 @@ fn p13_narrowing_ends_what_it_leaves_out_at_once() {
         let scene = Scene::set(&open.house, &home.canary()).await;
         let bearer = scene.clinic.bearer();
         for _ in 0..n {
-            let consent = scene.grant(&open.house).await;
-            cast::read(&open.house, &bearer, scene.record).await.unwrap();
             let mut terms = scene.clinic.terms(open.house.clock.now());
+            let consent = cast::grant(&open.house, &scene.patient, terms.clone()).await;
+            cast::read(&open.house, &bearer, scene.record).await.unwrap();
             terms.scope = vec!["Condition.r".parse().unwrap()];
             // A second may have begun since the grant; what ends later than it would be wider.
             terms.valid.to = terms.valid.to.plus_secs(-60);

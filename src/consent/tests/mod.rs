@@ -5,6 +5,7 @@ mod ending;
 mod forging;
 mod giving;
 mod previewing;
+mod putting_back;
 mod races;
 pub(crate) mod world;
 
