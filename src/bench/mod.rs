@@ -25,7 +25,7 @@ pub use beside::serve;
 /// The passphrase of the throw-away house; it protects nothing.
 const PASSPHRASE: &str = "a house for measuring only";
 /// The base URL that its tokens are bound to; nothing is ever asked of it.
-const BASE_URL: &str = "http://bench.invalid/fhir";
+const BASE_URL: &str = "http://127.0.0.1/fhir";
 /// Bytes of each synthetic Observation.
 const RECORD_BYTES: usize = 2048;
 

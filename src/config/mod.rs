@@ -135,6 +135,13 @@ impl Config {
         if url.scheme() != "https" && !self.development {
             return Err("base_url must begin with https:// unless development = true".to_owned());
         }
+        let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        if self.development && !(url.scheme() == "http" && local && self.listen.ip().is_loopback()) {
+            // Its identity provider believes anyone: nobody else may be able to reach it, or be told to.
+            return Err("development mode is for this machine alone: base_url must be http://127.0.0.1… or \
+                        http://localhost…, and listen a loopback address"
+                .to_owned());
+        }
         if self.store.is_some() && self.store == self.keystore {
             // Erasure and backups rely on keys and data being apart (security.md §4, K9 and K25).
             return Err("store and keystore must be different databases".to_owned());
@@ -195,8 +202,12 @@ mod tests {
         assert!(refused(file).contains("in_production"));
         assert!(refused("base_url = \"http://a.example/fhir\"\nroot = { kind = \"file\" }").contains("https"));
         assert!(refused("base_ur = 1\nroot = { kind = \"file\" }").contains("base_ur"));
-        let same = "base_url = \"http://a/fhir\"\ndevelopment = true\nstore = \"postgres://x\"\nkeystore = \"postgres://x\"\nroot = { kind = \"file\" }";
+        let same = "base_url = \"http://127.0.0.1/fhir\"\ndevelopment = true\nstore = \"postgres://x\"\nkeystore = \"postgres://x\"\nroot = { kind = \"file\" }";
         assert!(refused(same).contains("different"));
+        for far in ["http://a.example/fhir", "https://a.example/fhir"] {
+            let far = format!("base_url = \"{far}\"\ndevelopment = true\nroot = {{ kind = \"file\" }}");
+            assert!(refused(&far).contains("this machine alone"));
+        }
         assert!(Config::load(Path::new("/nonexistent")).unwrap_err().to_string().contains("garant init"));
     }
 }

@@ -121,6 +121,14 @@ impl Row<'_> {
     }
 }
 
+/// Whether the connection itself is gone, rather than its database without an answer.
+fn is_broken(error: &sqlx::Error) -> bool {
+    if let sqlx::Error::Database(inner) = error {
+        return matches!(inner.code().as_deref(), Some("57P01" | "57P02" | "57P05"));
+    }
+    matches!(error, sqlx::Error::Io(_))
+}
+
 fn classify(error: sqlx::Error) -> DbError {
     if let sqlx::Error::Database(inner) = &error {
         let code = inner.code().unwrap_or_default().into_owned();
@@ -259,9 +267,16 @@ impl Db {
                 rows.iter().map(|row| read(&Row::Sqlite(row, table))).collect()
             }
             Reading::Pooled(Pools::Postgres(pool)) => {
-                let bound = bind!(PgArguments, args);
-                let rows = sqlx::query_with(sql, bound).fetch_all(pool).await.map_err(classify)?;
-                rows.iter().map(|row| read(&Row::Postgres(row, table))).collect()
+                let mut left = pool.options().get_max_connections();
+                loop {
+                    let bound = bind!(PgArguments, args);
+                    match sqlx::query_with(sql, bound).fetch_all(pool).await {
+                        Ok(rows) => return rows.iter().map(|row| read(&Row::Postgres(row, table))).collect(),
+                        // The server was restarted under an idle connection: reading may be tried on the next one.
+                        Err(error) if left > 0 && is_broken(&error) => left -= 1,
+                        Err(error) => return Err(classify(error)),
+                    }
+                }
             }
         }
     }

@@ -161,7 +161,10 @@ impl Issuer {
         let row = self.store.party(id.as_bytes()).await.map_err(|_| Refusal::Unavailable)?;
         let party = self.register.check(&row.ok_or(Refusal::Client("unknown"))?).map_err(|n| Refusal::Client(n.0))?;
         let client = party.client().map_err(|n| Refusal::Client(n.0))?.clone();
-        if client.active { Ok(client) } else { Err(Refusal::Client("suspended")) }
+        let row = self.store.party(client.organisation.as_bytes()).await.map_err(|_| Refusal::Unavailable)?;
+        let place = self.register.check(&row.ok_or(Refusal::Client("no organisation"))?);
+        let place = place.map_err(|n| Refusal::Client(n.0))?;
+        if client.active && place.active() { Ok(client) } else { Err(Refusal::Client("suspended")) }
     }
 
     async fn believe(&self, assertion: &str, client: &Client) -> Result<ClientAssertion, Refusal> {

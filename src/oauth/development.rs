@@ -1,7 +1,7 @@
 //! The built-in development identity provider: it believes anyone.
 //!
-//! Its route exists only when `development = true` in the settings, which production refuses to combine with a real
-//! base URL's https; a token from it is an ordinary patient's token of five minutes.
+//! Its route exists only when `development = true` in the settings, which `config` takes for plain http on loopback
+//! only; a token from it is an ordinary patient's token of five minutes.
 
 use std::sync::Arc;
 

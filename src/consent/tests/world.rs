@@ -92,10 +92,10 @@ impl World {
         let config = Config {
             base_url: "https://garant.example/fhir".into(),
             listen: ([127, 0, 0, 1], 0).into(),
-            development: true,
+            development: false,
             store: None,
             keystore: None,
-            root: RootConfig::File { in_production: false },
+            root: RootConfig::File { in_production: true },
             readers: 4,
             checkpoint_secs: 3600,
             origins: vec![ORIGIN.into()],
