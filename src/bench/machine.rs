@@ -14,7 +14,7 @@ pub(super) fn describe(plan: &Plan) -> Vec<String> {
     let which =
         if plan.hot { "1 record over and over".to_owned() } else { format!("all {}", plan.patients * plan.records) };
     vec![
-        format!("garant {} ({}), {build}", env!("CARGO_PKG_VERSION"), commit()),
+        format!("garant {}, {build}; working tree here: {}", env!("CARGO_PKG_VERSION"), commit()),
         format!("{cores} × {cpu}, memory {memory}, Linux {}, load before {busy}", kernel.trim()),
         "load generator on the same machine, loopback, kept connections, one request under way on each".to_owned(),
         format!("SQLite: WAL, synchronous FULL; PostgreSQL: as found; {} connections for reading", plan.readers),
@@ -34,6 +34,7 @@ fn field(file: &str, name: &str) -> Option<String> {
     line.split_once(':').map(|(_, value)| value.trim().to_owned())
 }
 
+/// The commit of the folder this runs in, which need not be the one the program was built from.
 fn commit() -> String {
     let asked = std::process::Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12"]).output();
     let text = asked.ok().filter(|o| o.status.success()).and_then(|o| String::from_utf8(o.stdout).ok());
