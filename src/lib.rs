@@ -35,5 +35,6 @@ pub mod oauth;
 pub mod web;
 // roof
 pub mod app;
+pub mod bench;
 pub mod cli;
 pub mod config;

@@ -29,7 +29,7 @@ const HOUSE: &[Room] = &[
     Room("secret",     &[], &["zeroize"]),
     Room("json",       &[], &["thiserror"]),
     Room("recall",     &[], &[]),
-    Room("db",         &[], &["sqlx", "thiserror", "tokio", "tracing", "std::fs"]),
+    Room("db",         &[], &["rusqlite", "sqlx", "thiserror", "tokio", "tracing", "std::fs", "std::thread"]),
     Room("id",         &["chance", "clock"], &["thiserror", "uuid"]),
     // words
     Room("model",      &["clock", "id", "json"], &["serde_json", "thiserror"]),
@@ -40,11 +40,11 @@ const HOUSE: &[Room] = &[
     Room("vault",      &["chance", "clock", "db", "id", "json", "model", "secret"], &["argon2", "cryptoki", "josekit", "ring", "subtle", "thiserror", "zeroize", "std::fs"]),
     Room("store",      &["clock", "db", "id", "model"], &[]),
     // memory
-    Room("ledger",     &["chance", "clock", "db", "id", "json", "model", "policy", "store", "vault"], &["base64", "ring", "thiserror", "tokio", "tracing", "std::fs"]),
+    Room("ledger",     &["chance", "clock", "db", "id", "json", "model", "policy", "store", "vault"], &["base64", "ring", "thiserror", "tokio", "tracing", "std::fs", "std::process"]),
     // deeds
     Room("directory",  &["chance", "clock", "db", "id", "json", "ledger", "model", "recall", "store", "vault"], &["ring", "serde_json", "thiserror"]),
     Room("consent",    &["chance", "clock", "db", "directory", "id", "json", "ledger", "model", "policy", "proof", "recall", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "time", "tracing"]),
-    Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "ledger", "model", "proof", "store", "vault"], &["ring", "thiserror"]),
+    Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "ledger", "model", "proof", "recall", "store", "vault"], &["ring", "thiserror"]),
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
     Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),
@@ -56,6 +56,7 @@ const HOUSE: &[Room] = &[
     // roof: put together, nothing lives here
     Room("config",     &["secret"], &["serde", "thiserror", "toml", "url", "std::env", "std::fs", "std::net"]),
     Room("app",        EVERY_ROOM, &["ring", "serde", "serde_json", "axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tower", "tracing", "std::fs", "std::net"]),
+    Room("bench",      EVERY_ROOM, &["axum", "ring", "thiserror", "tokio", "std::fs", "std::net", "std::process", "std::thread"]),
     Room("cli",        EVERY_ROOM, &["axum", "clap", "hyper", "hyper_util", "http_body_util", "indicatif", "rustix", "serde_json", "thiserror", "tokio", "tracing", "tracing_subscriber", "std::env", "std::fs", "std::net", "std::process", "std::thread"]),
     Room("main",       &["cli"], &["std::process"]),
     Room("lib",        &[], &[]),

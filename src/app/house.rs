@@ -154,7 +154,7 @@ impl House {
         let (house, chores) = Self::assemble(means, store, keyring)?;
         if house.publisher.check().await?.size == 0 {
             // Founding was cut off before the first leaf.
-            house.first_leaf().await?;
+            house.write_genesis().await?;
         }
         house.publisher.publish().await?;
         Ok((house, chores))
@@ -178,13 +178,13 @@ impl House {
         store.begin_log().await?;
         store.found(&deployment, means.clock.now()).await?;
         let (house, chores) = Self::assemble(means, store, keyring)?;
-        house.first_leaf().await?;
+        house.write_genesis().await?;
         house.publisher.publish().await?;
         Ok((house, chores))
     }
 
     /// Writes the first leaf.
-    async fn first_leaf(&self) -> Result<(), Cannot> {
+    async fn write_genesis(&self) -> Result<(), Cannot> {
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(|_| Cannot::Key)?;
         let about = Personal { route: "init".to_owned(), ..Personal::default() };
         let genesis = self.ledger.prepare(deed, Act::Genesis, about, None).await?;

@@ -15,7 +15,7 @@ use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Ledger, Needs, Publisher, Sequencer};
 use crate::policy::Engine;
-use crate::proof::{Memo, PublicKey};
+use crate::proof::PublicKey;
 use crate::recall::Recall;
 use crate::release::Door;
 use crate::store::Store;
@@ -184,7 +184,7 @@ impl Rooms {
             issuer: self.config.issuer().to_owned(),
             audience: self.config.base_url.clone(),
             key: named(&self.keyring.access_signer())?,
-            memo: Memo::with_capacity(100_000),
+            known: Recall::with_capacity(10_000),
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
         })

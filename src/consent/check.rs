@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use ring::digest::{Context, SHA256};
-
 use super::kept::Kept;
 use super::row::{self, ConsentSeal};
-use crate::id::{ConsentId, DeviceId, PatientId};
-use crate::model::{Device, DeviceKind, Op, Sealed, Statement};
+use crate::id::{DeviceId, PatientId};
+use crate::model::{Device, DeviceKind, Op, Statement};
 use crate::proof::statement::{EnrolledKey, Evidence, Kind};
 use crate::proof::{Memo, PublicKey, Site, Window, base64url, consent_token, statement};
 use crate::recall::Recall;
@@ -33,7 +31,7 @@ pub struct Checker {
     pub issuer: String,
     /// Our FHIR base URL.
     pub audience: String,
-    /// Digest of (place, sealed bytes) → the statement they prove. Immutable: whether it is still the current
+    /// Seal of a row that held → the statement its evidence proves. Immutable: whether it is still the current
     /// revision and active is read anew each time, here and in the ledger's turn.
     pub known: Recall<Arc<Statement>>,
 }
@@ -50,7 +48,8 @@ impl Checker {
         if !ConsentSeal::of(patient, row).holds(&self.mac, &row.seal) {
             return Err(Unproved("row altered"));
         }
-        let known = known_as(patient, row.consent, row.revision, &row.evidence);
+        // The seal that just held is a keyed digest of the whole row and its evidence: nothing else bears the same.
+        let known: [u8; 32] = row.seal.as_slice().try_into().map_err(|_| Unproved("row altered"))?;
         if let Some(statement) = self.known.get(&known) {
             return Ok(statement);
         }
@@ -140,17 +139,4 @@ pub(super) fn verify_by(device: &Device, said: &[u8], evidence: &Evidence) -> Re
             statement::verify(said, evidence, &EnrolledKey { device: device.id, key, kind }, None).map_err(refused)
         }
     }
-}
-
-fn known_as(patient: PatientId, consent: ConsentId, revision: i64, evidence: &Sealed) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    context.update(patient.as_bytes());
-    context.update(consent.as_bytes());
-    context.update(&revision.to_be_bytes());
-    context.update(&evidence.0);
-    let mut out = [0; 32];
-    for (to, from) in out.iter_mut().zip(context.finish().as_ref()) {
-        *to = *from;
-    }
-    out
 }

@@ -10,23 +10,38 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, SqlSafeStr as _, Sqlite, SqlitePool};
+use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, SqlSafeStr as _, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::near::Near;
+use super::pen::{Desk, Pen};
 use super::{Arg, Batch, DbError, Holds, Location, Migration, Settings};
 
 /// The oldest SQLite without the write-ahead-log reset fault (security.md §0: 3.7.0 to 3.51.2 are affected).
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-const WAIT: Duration = Duration::from_secs(5);
+pub(super) const WAIT: Duration = Duration::from_secs(5);
 
 /// An open database. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Db {
-    reading: Pools,
-    writing: Pools,
+    reading: Reading,
+    writing: Writing,
     /// Writers of this process in the order they came. SQLite has one write lock and gives it to whoever looks at
     /// the right moment: under a flood of others a revocation would starve.
     line: Arc<Mutex<()>>,
+}
+
+#[derive(Clone, Debug)]
+enum Writing {
+    /// The desk writes; the pool is for migrations and for emptying the write-ahead log.
+    Sqlite(Arc<Desk>, SqlitePool),
+    Postgres(PgPool),
+}
+
+#[derive(Clone, Debug)]
+enum Reading {
+    Near(Arc<Near>),
+    Pooled(Pools),
 }
 
 #[derive(Clone, Debug)]
@@ -37,7 +52,7 @@ enum Pools {
 
 #[derive(Debug)]
 enum Held {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(Pen),
     Postgres(PoolConnection<Postgres>),
 }
 
@@ -47,14 +62,20 @@ pub enum Row<'r> {
     /// From SQLite.
     #[doc(hidden)]
     Sqlite(&'r SqliteRow, &'static str),
+    /// From SQLite, on the calling thread.
+    #[doc(hidden)]
+    Near(&'r rusqlite::Row<'r>, &'static str),
     /// From PostgreSQL.
     #[doc(hidden)]
     Postgres(&'r PgRow, &'static str),
 }
 
 macro_rules! column {
-    ($self:ident, $at:ident, $kind:ty) => {
+    ($self:ident, $at:ident, $kind:ty, $near:ident) => {
         match $self {
+            Row::Near(row, table) => {
+                row.get_ref($at).ok().and_then(|value| value.$near().ok()).ok_or(DbError::Column { table, column: $at })
+            }
             Row::Sqlite(row, table) => row.try_get::<$kind, _>($at).map_err(|_| DbError::Column { table, column: $at }),
             Row::Postgres(row, table) => {
                 row.try_get::<$kind, _>($at).map_err(|_| DbError::Column { table, column: $at })
@@ -66,22 +87,22 @@ macro_rules! column {
 impl Row<'_> {
     /// The integer in column `at`.
     pub fn int(&self, at: usize) -> Result<i64, DbError> {
-        column!(self, at, i64)
+        column!(self, at, i64, as_i64)
     }
 
     /// The text in column `at`.
     pub fn text(&self, at: usize) -> Result<&str, DbError> {
-        column!(self, at, &str)
+        column!(self, at, &str, as_str)
     }
 
     /// The bytes in column `at`.
     pub fn bytes(&self, at: usize) -> Result<&[u8], DbError> {
-        column!(self, at, &[u8])
+        column!(self, at, &[u8], as_blob)
     }
 
     /// The bytes in column `at`, or `None` where it is NULL.
     pub fn maybe_bytes(&self, at: usize) -> Result<Option<&[u8]>, DbError> {
-        column!(self, at, Option<&[u8]>)
+        column!(self, at, Option<&[u8]>, as_blob_or_null)
     }
 
     /// The bytes in column `at` as an array of exactly `N`.
@@ -93,7 +114,9 @@ impl Row<'_> {
     #[must_use]
     pub const fn unreadable(&self, at: usize) -> DbError {
         match self {
-            Row::Sqlite(_, table) | Row::Postgres(_, table) => DbError::Column { table, column: at },
+            Row::Sqlite(_, table) | Row::Near(_, table) | Row::Postgres(_, table) => {
+                DbError::Column { table, column: at }
+            }
         }
     }
 }
@@ -159,29 +182,17 @@ impl Db {
             .pragma("secure_delete", if settings.holds == Holds::Keys { "ON" } else { "OFF" })
             .pragma("temp_store", "MEMORY");
         let writing = SqlitePoolOptions::new()
-            .max_connections(3)
+            .max_connections(1)
             .acquire_timeout(WAIT)
             .test_before_acquire(false)
-            .after_release(|held, _| {
-                Box::pin(async move {
-                    // SQLite answers with an error when there is nothing to undo, which is the usual case.
-                    let _nothing_to_undo = sqlx::query("ROLLBACK").execute(held).await;
-                    Ok(true)
-                })
-            })
-            .connect_with(options.clone())
+            .connect_with(options)
             .await
             .map_err(classify)?;
         check_sqlite(&writing).await?;
         migrate_sqlite(&writing, path, migrations).await?;
-        let reading = SqlitePoolOptions::new()
-            .max_connections(settings.readers.max(1))
-            .acquire_timeout(WAIT)
-            .test_before_acquire(false)
-            .connect_with(options.pragma("query_only", "ON"))
-            .await
-            .map_err(classify)?;
-        Ok(Self { reading: Pools::Sqlite(reading), writing: Pools::Sqlite(writing), line: Arc::default() })
+        let reading = Reading::Near(Arc::new(Near::open(path, settings.readers)?));
+        let desk = Desk::new(path.to_owned(), settings.holds)?;
+        Ok(Self { reading, writing: Writing::Sqlite(desk, writing), line: Arc::default() })
     }
 
     async fn open_postgres(settings: &Settings, url: &str, migrations: &[Migration]) -> Result<Self, DbError> {
@@ -211,7 +222,25 @@ impl Db {
             .connect_with(options.options([("default_transaction_read_only", "on")]))
             .await
             .map_err(classify)?;
-        Ok(Self { reading: Pools::Postgres(reading), writing: Pools::Postgres(writing), line: Arc::default() })
+        Ok(Self {
+            reading: Reading::Pooled(Pools::Postgres(reading)),
+            writing: Writing::Postgres(writing),
+            line: Arc::default(),
+        })
+    }
+
+    /// The same database read through sqlx's pool whatever the engine, `readers` connections: the floor that
+    /// benchmarks hold a release against.
+    pub async fn pooled(&self, settings: &Settings) -> Result<Self, DbError> {
+        let Location::File(path) = &settings.location else { return Ok(self.clone()) };
+        let reading = SqlitePoolOptions::new()
+            .max_connections(settings.readers.max(1))
+            .acquire_timeout(WAIT)
+            .test_before_acquire(false)
+            .connect_with(SqliteConnectOptions::new().filename(path).busy_timeout(WAIT).pragma("query_only", "ON"))
+            .await
+            .map_err(classify)?;
+        Ok(Self { reading: Reading::Pooled(Pools::Sqlite(reading)), ..self.clone() })
     }
 
     /// Reads all rows of `sql`. `table` names it in errors.
@@ -223,12 +252,13 @@ impl Db {
         read: impl Fn(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
         match &self.reading {
-            Pools::Sqlite(pool) => {
+            Reading::Near(near) => near.all(table, sql, args, read),
+            Reading::Pooled(Pools::Sqlite(pool)) => {
                 let bound = bind!(SqliteArguments, args);
                 let rows = sqlx::query_with(sql, bound).fetch_all(pool).await.map_err(classify)?;
                 rows.iter().map(|row| read(&Row::Sqlite(row, table))).collect()
             }
-            Pools::Postgres(pool) => {
+            Reading::Pooled(Pools::Postgres(pool)) => {
                 let bound = bind!(PgArguments, args);
                 let rows = sqlx::query_with(sql, bound).fetch_all(pool).await.map_err(classify)?;
                 rows.iter().map(|row| read(&Row::Postgres(row, table))).collect()
@@ -269,10 +299,9 @@ impl Db {
 
     async fn hold(&self) -> Result<Held, DbError> {
         match &self.writing {
-            Pools::Sqlite(pool) => pool.acquire().await.map(Held::Sqlite),
-            Pools::Postgres(pool) => pool.acquire().await.map(Held::Postgres),
+            Writing::Sqlite(desk, _) => desk.pen().await.map(Held::Sqlite),
+            Writing::Postgres(pool) => pool.acquire().await.map(Held::Postgres).map_err(classify),
         }
-        .map_err(classify)
     }
 
     /// Runs statements in one transaction, in a task of its own that the caller's end does not cancel.
@@ -303,7 +332,7 @@ impl Db {
     /// On PostgreSQL the write-ahead log keeps old bytes until it is recycled; SECURITY.md states that window.
     pub async fn scrub(&self) -> Result<(), DbError> {
         match &self.writing {
-            Pools::Sqlite(pool) => {
+            Writing::Sqlite(_, pool) => {
                 let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(pool).await.map_err(classify)?;
                 // The first column tells that a reader was in the way: old bytes are then still there.
                 match row.try_get::<i64, _>(0) {
@@ -311,26 +340,40 @@ impl Db {
                     Ok(_) | Err(_) => Err(DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))),
                 }
             }
-            Pools::Postgres(_) => Ok(()),
+            Writing::Postgres(_) => Ok(()),
         }
     }
 
     /// `SQLite` or `PostgreSQL`, for people.
     #[must_use]
     pub const fn engine(&self) -> &'static str {
-        match &self.reading {
-            Pools::Sqlite(_) => "SQLite",
-            Pools::Postgres(_) => "PostgreSQL",
+        match &self.writing {
+            Writing::Sqlite(..) => "SQLite",
+            Writing::Postgres(_) => "PostgreSQL",
         }
     }
 
     /// Ends all connections; statements after this fail.
     pub async fn close(&self) {
-        for pools in [&self.reading, &self.writing] {
-            match pools {
-                Pools::Sqlite(pool) => pool.close().await,
-                Pools::Postgres(pool) => pool.close().await,
+        match &self.reading {
+            Reading::Near(near) => near.close(),
+            Reading::Pooled(pools) => pools.close().await,
+        }
+        match &self.writing {
+            Writing::Sqlite(desk, pool) => {
+                desk.close();
+                pool.close().await;
             }
+            Writing::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Pools {
+    async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
         }
     }
 }
@@ -371,7 +414,7 @@ impl Writer {
             // An earlier turn ended without commit: its connection is thrown away, not trusted.
             let fresh = self.db.hold().await?;
             match std::mem::replace(&mut self.held, fresh) {
-                Held::Sqlite(old) => drop(old.detach()),
+                Held::Sqlite(old) => old.discard(),
                 Held::Postgres(old) => drop(old.detach()),
             }
         }
@@ -384,13 +427,13 @@ impl Writer {
         self.open = true;
         tracing::trace!(transaction = name, "begin");
         match &mut self.held {
-            // IMMEDIATE takes the write lock now; a deferred one could fail half-way.
-            Held::Sqlite(held) => sqlx::query("BEGIN IMMEDIATE").execute(&mut **held).await.map(|_| ()),
-            Held::Postgres(held) => {
-                sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").execute(&mut **held).await.map(|_| ())
-            }
+            Held::Sqlite(pen) => pen.begin().await,
+            Held::Postgres(held) => sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+                .execute(&mut **held)
+                .await
+                .map(|_| ())
+                .map_err(classify),
         }
-        .map_err(classify)
     }
 }
 
@@ -405,16 +448,13 @@ impl Turn<'_> {
     /// Runs a statement and tells how many rows it touched.
     pub async fn run(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, DbError> {
         match &mut self.writer.held {
-            Held::Sqlite(held) => {
-                let bound = bind!(SqliteArguments, args);
-                sqlx::query_with(sql, bound).execute(&mut **held).await.map(|done| done.rows_affected())
-            }
+            Held::Sqlite(pen) => pen.run(sql, args),
             Held::Postgres(held) => {
                 let bound = bind!(PgArguments, args);
-                sqlx::query_with(sql, bound).execute(&mut **held).await.map(|done| done.rows_affected())
+                let done = sqlx::query_with(sql, bound).execute(&mut **held).await.map_err(classify)?;
+                Ok(done.rows_affected())
             }
         }
-        .map_err(classify)
     }
 
     /// Runs a batch statement over `rows` (each with the batch's number of values).
@@ -449,11 +489,7 @@ impl Turn<'_> {
         read: impl Fn(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
         match &mut self.writer.held {
-            Held::Sqlite(held) => {
-                let bound = bind!(SqliteArguments, args);
-                let rows = sqlx::query_with(sql, bound).fetch_all(&mut **held).await.map_err(classify)?;
-                rows.iter().map(|row| read(&Row::Sqlite(row, table))).collect()
-            }
+            Held::Sqlite(pen) => pen.all(table, sql, args, read),
             Held::Postgres(held) => {
                 let bound = bind!(PgArguments, args);
                 let rows = sqlx::query_with(sql, bound).fetch_all(&mut **held).await.map_err(classify)?;
@@ -476,10 +512,11 @@ impl Turn<'_> {
     /// Undoes it now, so that others need not wait until this connection is used again.
     pub async fn undo(self) -> Result<(), DbError> {
         match &mut self.writer.held {
-            Held::Sqlite(held) => sqlx::query("ROLLBACK").execute(&mut **held).await.map(|_| ()),
-            Held::Postgres(held) => sqlx::query("ROLLBACK").execute(&mut **held).await.map(|_| ()),
+            Held::Sqlite(pen) => pen.undo()?,
+            Held::Postgres(held) => {
+                sqlx::query("ROLLBACK").execute(&mut **held).await.map_err(classify)?;
+            }
         }
-        .map_err(classify)?;
         self.writer.closed();
         Ok(())
     }
@@ -487,10 +524,11 @@ impl Turn<'_> {
     /// Makes it durable. When this fails the outcome is unknown and must be treated as "not done".
     pub async fn commit(self) -> Result<(), DbError> {
         match &mut self.writer.held {
-            Held::Sqlite(held) => sqlx::query("COMMIT").execute(&mut **held).await.map(|_| ()),
-            Held::Postgres(held) => sqlx::query("COMMIT").execute(&mut **held).await.map(|_| ()),
+            Held::Sqlite(pen) => pen.commit()?,
+            Held::Postgres(held) => {
+                sqlx::query("COMMIT").execute(&mut **held).await.map_err(classify)?;
+            }
         }
-        .map_err(classify)?;
         self.writer.closed();
         Ok(())
     }

@@ -10,12 +10,16 @@
 
 mod batch;
 mod engine;
+mod near;
+mod pen;
+mod spare;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
 
 pub use batch::Batch;
 pub use engine::{Db, Row, Turn, Writer};
+pub use spare::Spare;
 
 /// A value for a placeholder `$1`, `$2`, …; one kind per placeholder per statement text.
 #[derive(Clone, Debug)]

@@ -20,16 +20,19 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 #[error("not an identifier (26 characters of 0-9 and a-v)")]
 pub struct NotAnId;
 
-fn encode(bytes: [u8; 16]) -> String {
+fn encode(bytes: [u8; 16]) -> [u8; 26] {
     let number = u128::from_be_bytes(bytes);
     // 26 characters carry 130 bits: the value is shifted left by two so that order is kept.
-    (0..26u32)
-        .map(|i| {
-            let shift = 128 + 2 - 5 * (i + 1);
-            let five = if shift >= 2 { number >> (shift - 2) } else { number << (2 - shift) };
-            ALPHABET.get((five & 31) as usize).copied().map_or('0', char::from)
-        })
-        .collect()
+    std::array::from_fn(|i| {
+        let shift = 125 - 5 * i;
+        let five = if shift >= 5 { number >> (shift - 2) } else { number << 2 };
+        ALPHABET.get((five & 31) as usize).copied().unwrap_or(b'0')
+    })
+}
+
+/// The text form of `bytes`, without an allocation: a release writes a dozen of these.
+fn write(bytes: [u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(std::str::from_utf8(&encode(bytes)).map_err(|_| fmt::Error)?)
 }
 
 fn decode(text: &str) -> Result<[u8; 16], NotAnId> {
@@ -103,13 +106,13 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&encode(self.0))
+                write(self.0, f)
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), encode(self.0))
+                write!(f, concat!(stringify!($name), "({})"), self)
             }
         }
 

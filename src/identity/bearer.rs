@@ -7,6 +7,7 @@ use ring::digest::{SHA256, digest};
 use crate::clock::Clock;
 use crate::model::{Bearer, ClinicalScope, Subject};
 use crate::proof::{AccessToken, Memo, PublicKey, Window, access_token, dpop};
+use crate::recall::Recall;
 use crate::store::Store;
 
 /// The longest an access token lives, in seconds: revocation never waits for it, but a theft ends with it.
@@ -20,12 +21,20 @@ pub struct Authenticator {
     pub audience: String,
     /// The key that signs access tokens: its id and the key.
     pub key: (String, PublicKey),
-    /// Signatures already checked; never that a token is still good.
-    pub memo: Memo,
+    /// Digest of a token's exact bytes → what it says, for tokens that verified under `key`. Immutable: every limit
+    /// of time, its proof, and whoever it names are asked anew at each use.
+    pub known: Recall<Arc<Known>>,
     /// Proofs used up.
     pub store: Store,
     /// The present moment.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What a token that verified says.
+#[derive(Debug)]
+pub struct Known {
+    said: AccessToken,
+    bearer: Bearer,
 }
 
 /// What a request carries to show who asks, as received.
@@ -63,22 +72,37 @@ impl Authenticator {
     pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Bearer, Unauthenticated> {
         let (scheme, token) =
             credentials.authorization.split_once(' ').ok_or(Unauthenticated::Refused("authorization"))?;
-        let now = self.clock.now();
-        let window = Window::of_ours(now, LONGEST_SECONDS);
-        let expected =
-            access_token::Expected { issuer: &self.issuer, audience: &self.audience, window, memo: Some(&self.memo) };
-        let (kid, key) = &self.key;
-        let token_said = access_token::verify(token, &expected, |asked| (asked == kid).then_some(*key))?;
+        let window = Window::of_ours(self.clock.now(), LONGEST_SECONDS);
+        let known = self.known(token, window)?;
+        known.said.holds(&window)?;
         let bound = scheme.eq_ignore_ascii_case("DPoP");
         if !bound && !scheme.eq_ignore_ascii_case("Bearer") {
             return Err(Unauthenticated::Refused("scheme"));
         }
-        let proof = if bound { Some(self.proof(credentials, token, &token_said).await?) } else { None };
+        let proof = if bound { Some(self.proof(credentials, token, &known.said).await?) } else { None };
         if !bound && credentials.dpop.is_some() {
             return Err(Unauthenticated::Refused("proof with a plain bearer"));
         }
-        token_said.comes_with(proof)?;
-        bearer(&token_said)
+        known.said.comes_with(proof)?;
+        Ok(known.bearer.clone())
+    }
+
+    /// What `token` says, if it is one of ours at all; that it is good now is not yet said.
+    fn known(&self, token: &str, window: Window) -> Result<Arc<Known>, Unauthenticated> {
+        let digest = digest(&SHA256, token.as_bytes());
+        let digest: [u8; 32] = digest.as_ref().try_into().map_err(|_| Unauthenticated::Refused("digest"))?;
+        if let Some(known) = self.known.get(&digest) {
+            return Ok(known);
+        }
+        let expected =
+            access_token::Expected { issuer: &self.issuer, audience: &self.audience, window, memo: None::<&Memo> };
+        let (kid, key) = &self.key;
+        let said = access_token::verify_but_for_time(token, &expected, |asked| (asked == kid).then_some(*key))?;
+        // Only what is good now is kept: nobody fills the memory with tokens of yesterday.
+        said.holds(&window)?;
+        let known = Arc::new(Known { bearer: bearer(&said)?, said });
+        self.known.keep(digest, Arc::clone(&known));
+        Ok(known)
     }
 
     async fn proof(

@@ -205,6 +205,12 @@ impl Ledger {
         self.lanes.place(deed).await.map_err(Unrecorded::from)
     }
 
+    /// How many turns the log has taken since the house was opened; with the leaves it tells how large groups are.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.lanes.turns()
+    }
+
     fn seal(
         &self,
         deed: DeedId,

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -159,6 +160,7 @@ impl Waiting {
 pub(super) struct Lanes {
     stops: mpsc::Sender<Waiting>,
     others: mpsc::Sender<Waiting>,
+    turns: Arc<AtomicU64>,
 }
 
 impl Lanes {
@@ -167,6 +169,11 @@ impl Lanes {
         let (answer, place) = oneshot::channel();
         self.queue(Waiting { deed, answer }).await?;
         place.await.unwrap_or(Err(Unplaced::Closed))
+    }
+
+    /// How many turns were taken since the sequencer was made.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     pub(super) async fn queue(&self, waiting: Waiting) -> Result<(), Unplaced> {
@@ -194,6 +201,7 @@ pub struct Sequencer {
     mac: RowMac,
     stops: mpsc::Receiver<Waiting>,
     others: mpsc::Receiver<Waiting>,
+    turns: Arc<AtomicU64>,
     /// A heavy deed that let others go first.
     held: Option<Waiting>,
 }
@@ -202,7 +210,9 @@ impl Sequencer {
     pub(super) fn new(store: Store, clock: Arc<dyn Clock>, mac: RowMac) -> (Self, Lanes) {
         let (to_stops, stops) = mpsc::channel(QUEUE);
         let (to_others, others) = mpsc::channel(QUEUE);
-        (Self { store, clock, mac, stops, others, held: None }, Lanes { stops: to_stops, others: to_others })
+        let turns = Arc::new(AtomicU64::new(0));
+        let lanes = Lanes { stops: to_stops, others: to_others, turns: Arc::clone(&turns) };
+        (Self { store, clock, mac, stops, others, held: None, turns }, lanes)
     }
 
     /// Takes turns until every [`super::Ledger`] is gone. Run it in a task that nothing cancels.
@@ -294,6 +304,7 @@ impl Sequencer {
             Some(writer) => writer,
             empty @ None => empty.insert(self.store.db().writer().await?),
         };
+        self.turns.fetch_add(1, Ordering::Relaxed);
         let leaves = i64::try_from(group.len()).unwrap_or(i64::MAX);
         let (mut turn, mut head) = take(writer, leaves).await?;
         if memory.is_far(&head) {

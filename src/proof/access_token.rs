@@ -76,6 +76,14 @@ impl AccessToken {
         claims.json("extensions", &self.iua.to_json()).end()
     }
 
+    /// Whether it is taken now.
+    ///
+    /// # Errors
+    /// [`Refused`] when any limit of `window` is passed.
+    pub fn holds(&self, window: &Window) -> Result<(), Refused> {
+        window.holds(Some(self.issued), None, self.expires)
+    }
+
     /// Whether it comes with the proof it needs: a bound token only with a proof by its key, never as a plain
     /// bearer token (D06, D13), and an unbound token with none.
     ///
@@ -95,6 +103,21 @@ pub fn verify(
     expected: &Expected<'_>,
     keys: impl FnOnce(&str) -> Option<PublicKey>,
 ) -> Result<AccessToken, Refused> {
+    let said = verify_but_for_time(token, expected, keys)?;
+    said.holds(&expected.window)?;
+    Ok(said)
+}
+
+/// Verifies all that never changes about an access token, so that it may be remembered; whoever remembers it asks
+/// [`AccessToken::holds`] at each use.
+///
+/// # Errors
+/// As [`verify`], but for the limits in time, which are not looked at.
+pub fn verify_but_for_time(
+    token: &str,
+    expected: &Expected<'_>,
+    keys: impl FnOnce(&str) -> Option<PublicKey>,
+) -> Result<AccessToken, Refused> {
     let rules = Rules::of(TYP, &[Algorithm::Es256, Algorithm::EdDsa]);
     let verified = jws::verify(token, &rules, expected.memo, keys)?;
     let claims = verified.claims()?;
@@ -102,7 +125,6 @@ pub fn verify(
     claims.exact("iss", expected.issuer, "iss")?;
     claims.audience(&[expected.audience], false)?;
     let (issued, expires) = (claims.time("iat")?, claims.time("exp")?);
-    expected.window.holds(Some(issued), None, expires)?;
     let scope = claims.get("scope").and_then(|n| n.as_str()).filter(|s| s.len() <= LONGEST_SCOPE);
     let patient = claims.optional_text("patient")?.map(str::parse).transpose();
     let extensions = object(claims.get("extensions"))?.ok_or(Refused::because("extensions"))?;

@@ -398,8 +398,11 @@ fn routes() -> BTreeSet<String> {
     while let Some(folder) = folders.pop() {
         for item in std::fs::read_dir(folder).unwrap().flatten() {
             let path = item.path();
+            // The bench's own routes are on no house's router: its child process serves them, on loopback, while it runs.
             if path.is_dir() {
-                folders.push(path);
+                if !path.ends_with("src/bench") {
+                    folders.push(path);
+                }
                 continue;
             }
             let Ok(text) = std::fs::read_to_string(&path) else { continue };

@@ -1,0 +1,52 @@
+//! Databases of one's own on a PostgreSQL server, for tours and benchmarks.
+
+use std::str::FromStr as _;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+use super::DbError;
+
+/// A database that was made to be removed again.
+#[derive(Clone, Debug)]
+pub struct Spare {
+    prefix: String,
+    name: String,
+    url: String,
+}
+
+impl Spare {
+    /// Makes the database `name` on the server at `prefix`, a URL that ends in a slash.
+    ///
+    /// # Errors
+    /// [`DbError::Unsafe`] for a name that is not lower-case letters, digits and underscores.
+    pub async fn make(prefix: &str, name: &str) -> Result<Self, DbError> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        if name.is_empty() || !name.bytes().all(plain) {
+            return Err(DbError::Unsafe("a database's name is made of a-z, 0-9 and _".to_owned()));
+        }
+        let spare = Self { prefix: prefix.to_owned(), name: name.to_owned(), url: format!("{prefix}{name}") };
+        spare.order(format!("CREATE DATABASE {name}")).await?;
+        Ok(spare)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Removes it, whoever is still connected.
+    pub async fn remove(self) -> Result<(), DbError> {
+        self.order(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this room is the one that runs SQL")]
+    async fn order(&self, sql: String) -> Result<(), DbError> {
+        let unavailable = |e| DbError::Unavailable(Box::new(e));
+        let options = PgConnectOptions::from_str(&format!("{}postgres", self.prefix)).map_err(unavailable)?;
+        let mut admin = options.connect().await.map_err(unavailable)?;
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.map_err(unavailable)?;
+        admin.close().await.map_err(unavailable)
+    }
+}
