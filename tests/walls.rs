@@ -40,7 +40,7 @@ const HOUSE: &[Room] = &[
     Room("vault",      &["chance", "clock", "db", "id", "json", "model", "secret"], &["argon2", "cryptoki", "josekit", "ring", "subtle", "thiserror", "zeroize", "std::fs"]),
     Room("store",      &["clock", "db", "id", "model"], &[]),
     // memory
-    Room("ledger",     &["chance", "clock", "db", "id", "json", "model", "policy", "store", "vault"], &["base64", "ring", "thiserror", "tokio", "tracing", "std::fs", "std::process"]),
+    Room("ledger",     &["chance", "clock", "db", "id", "json", "model", "policy", "store", "vault"], &["base64", "ring", "thiserror", "tokio", "tracing", "std::fs"]),
     // deeds
     Room("directory",  &["chance", "clock", "db", "id", "json", "ledger", "model", "recall", "store", "vault"], &["ring", "serde_json", "thiserror"]),
     Room("consent",    &["chance", "clock", "db", "directory", "id", "json", "ledger", "model", "policy", "proof", "recall", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "time", "tracing"]),

@@ -434,7 +434,10 @@ impl Writer {
             }
         }
         if matches!(self.held, Held::Sqlite(_)) && self.place.is_none() {
-            self.place = Some(Arc::clone(&self.db.line).lock_owned().await);
+            // As long as SQLite itself would be waited for, and no longer.
+            let turn = tokio::time::timeout(WAIT, Arc::clone(&self.db.line).lock_owned());
+            let turn = turn.await.map_err(|_| DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut)))?;
+            self.place = Some(turn);
         }
         self.open = true;
         tracing::trace!(transaction = name, "begin");

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{BadCheckpoint, Checkpoint, Keys};
-use super::merkle::{Frontier, leaf_hash};
+use super::merkle::{Frontier, leaf_hash, sha256};
 use super::note::{self, BadNote, Verifier};
 use super::sequencer::link;
 use crate::clock::{Clock, Timestamp};
@@ -301,8 +301,9 @@ fn not_older(found: i64, anchored: &Checkpoint) -> Result<(), Unsound> {
 
 /// Writes a file so that after a crash it is the old or the new one, whole.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // Each process writes a file of its own: two that share a folder must not rename each other's.
-    let fresh = path.with_extension(format!("{}.new", std::process::id()));
+    // Named by what is in it: two processes that share a folder must not rename each other's half-written file.
+    let name: String = sha256(bytes).iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let fresh = path.with_extension(format!("{name}.new"));
     let mut file = fs::File::create(&fresh)?;
     file.write_all(bytes)?;
     file.sync_all()?;
