@@ -47,7 +47,11 @@ pub fn router(house: &Arc<House>) -> Router {
     let watched = Arc::clone(house);
     let sound: Sound = Arc::new(move || watched.is_sound());
     let fhir = fhir.layer(from_fn_with_state(sound, shut_unless_sound));
-    Router::new().merge(oauth).merge(web).nest("/fhir", fhir).layer(from_fn_with_state(Arc::clone(&house.chance), guard))
+    Router::new()
+        .merge(oauth)
+        .merge(web)
+        .nest("/fhir", fhir)
+        .layer(from_fn_with_state(Arc::clone(&house.chance), guard))
 }
 
 /// A listening server.

@@ -1,24 +1,21 @@
-//! The one file that knows there are two engines.
+//! The one file through which either engine is asked.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, SqlSafeStr as _, SqlitePool};
+use sqlx::{Arguments as _, PgPool, Postgres, Row as _, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::near::Near;
 use super::pen::{Desk, Pen};
-use super::{Arg, Batch, DbError, Holds, Location, Migration, Settings};
+use super::{Arg, Batch, DbError, Holds, Location, Migration, Settings, check};
 
-/// The oldest SQLite without the write-ahead-log reset fault (security.md §0: 3.7.0 to 3.51.2 are affected).
-const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 pub(super) const WAIT: Duration = Duration::from_secs(5);
 
 /// An open database. Clones share it.
@@ -129,7 +126,7 @@ fn is_broken(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_))
 }
 
-fn classify(error: sqlx::Error) -> DbError {
+pub(super) fn classify(error: sqlx::Error) -> DbError {
     if let sqlx::Error::Database(inner) = &error {
         let code = inner.code().unwrap_or_default().into_owned();
         // SQLite: 13 SQLITE_FULL, 10 SQLITE_IOERR family (n & 255), 5 BUSY, 6 LOCKED. PostgreSQL: SQLSTATE classes.
@@ -196,8 +193,8 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(classify)?;
-        check_sqlite(&writing).await?;
-        migrate_sqlite(&writing, path, migrations).await?;
+        check::sqlite(&writing).await?;
+        check::migrate_sqlite(&writing, path, migrations).await?;
         let reading = Reading::Near(Arc::new(Near::open(path, settings.readers)?));
         let desk = Desk::new(path.to_owned(), settings.holds)?;
         Ok(Self { reading, writing: Writing::Sqlite(desk, writing), line: Arc::default() })
@@ -221,8 +218,8 @@ impl Db {
             .connect_with(options.clone())
             .await
             .map_err(classify)?;
-        check_postgres(&writing).await?;
-        migrator(migrations, |m| m.postgres).run(&writing).await.map_err(|e| DbError::Migration(Box::new(e)))?;
+        check::postgres(&writing).await?;
+        check::migrator(migrations, |m| m.postgres).run(&writing).await.map_err(|e| DbError::Migration(Box::new(e)))?;
         let reading = PgPoolOptions::new()
             .max_connections(settings.readers.max(1))
             .acquire_timeout(WAIT)
@@ -547,67 +544,4 @@ impl Turn<'_> {
         self.writer.closed();
         Ok(())
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
-async fn check_sqlite(pool: &SqlitePool) -> Result<(), DbError> {
-    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await.map_err(classify)?;
-    let mut parts = version.split('.').map(|p| p.parse::<u32>().unwrap_or(0));
-    let found = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    if found < OLDEST_SQLITE {
-        return Err(DbError::Unsafe(format!(
-            "SQLite {version} can corrupt a write-ahead log under two connections; 3.51.3 or later is needed"
-        )));
-    }
-    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool).await.map_err(classify)?;
-    if synchronous < 2 {
-        return Err(DbError::Unsafe("PRAGMA synchronous is below FULL: a commit would not be durable".to_owned()));
-    }
-    Ok(())
-}
-
-fn migrator(migrations: &[Migration], of: fn(&Migration) -> &'static str) -> Migrator {
-    let one = |m: &Migration| {
-        let kind = MigrationType::Simple;
-        sqlx::migrate::Migration::new(m.number, m.name.into(), kind, of(m).into_sql_str(), false)
-    };
-    Migrator::with_migrations(migrations.iter().map(one).collect())
-}
-
-async fn migrate_sqlite(pool: &SqlitePool, path: &Path, migrations: &[Migration]) -> Result<(), DbError> {
-    // The SQLite migrator takes no lock of its own: two processes would race (dependencies.md §1).
-    let unlocked = |e| DbError::Unavailable(Box::new(sqlx::Error::Io(e)));
-    let lock = std::fs::File::create(path.with_extension("lock")).map_err(unlocked)?;
-    lock.lock().map_err(unlocked)?;
-    migrator(migrations, |m| m.sqlite).run(pool).await.map_err(|e| DbError::Migration(Box::new(e)))
-}
-
-#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
-async fn check_postgres(pool: &PgPool) -> Result<(), DbError> {
-    for (setting, wanted) in [("fsync", "on"), ("full_page_writes", "on"), ("transaction_read_only", "off")] {
-        let sql = AssertSqlSafe(format!("SHOW {setting}"));
-        let found: String = sqlx::query_scalar(sql).fetch_one(pool).await.map_err(classify)?;
-        if found != wanted {
-            return Err(DbError::Unsafe(format!("PostgreSQL has {setting} = {found}; it must be {wanted}")));
-        }
-    }
-    let commit: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(pool).await.map_err(classify)?;
-    if commit == "off" {
-        return Err(DbError::Unsafe(
-            "PostgreSQL has synchronous_commit = off; a commit would not be durable".to_owned(),
-        ));
-    }
-    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
-        .fetch_one(pool)
-        .await
-        .map_err(classify)?;
-    if version < 150_000 {
-        return Err(DbError::Unsafe("PostgreSQL 15 or later is needed".to_owned()));
-    }
-    let replica: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(pool).await.map_err(classify)?;
-    if replica {
-        // A replica may show a consent that the primary has already revoked (security.md, Jepsen Long Fork).
-        return Err(DbError::Unsafe("this PostgreSQL is a replica; consent is checked on the primary only".to_owned()));
-    }
-    Ok(())
 }

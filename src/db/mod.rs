@@ -1,14 +1,15 @@
 //! Two database engines, one dialect.
 //!
-//! Lives here: connections, statements and transactions over SQLite and PostgreSQL ([`engine`] is the one
-//! file that knows both), multi-row statement texts ([`batch`]).
-//! May touch: `sqlx`; nothing of the house.
+//! Lives here: connections, statements and transactions over SQLite and PostgreSQL ([`engine`] brings both together,
+//! [`near`] reads and [`pen`] writes SQLite, [`check`] refuses an unsafe database), multi-row texts ([`batch`]).
+//! May touch: `sqlx`, `rusqlite`; nothing of the house.
 //! Must never: know a table; keep a transaction open for someone who hung up.
 //!
 //! Readers use connections that cannot write; writers hold a connection of their own inside a task that no
 //! client can cancel. A cancelled `BEGIN` on a shared pool loses acknowledged writes (SECURITY.md, "hang-ups").
 
 mod batch;
+mod check;
 mod engine;
 mod near;
 mod pen;
