@@ -21,6 +21,8 @@ use std::path::PathBuf;
 pub use batch::Batch;
 pub use engine::{Db, Row, Turn, Writer};
 pub use spare::Spare;
+#[cfg(test)]
+pub(crate) use spare::databases_for_a_test;
 
 /// A value for a placeholder `$1`, `$2`, …; one kind per placeholder per statement text.
 #[derive(Clone, Debug)]

@@ -50,3 +50,24 @@ impl Spare {
         admin.close().await.map_err(unavailable)
     }
 }
+
+/// Databases for one test: two fresh ones (store, keystore) when the tests are run over PostgreSQL, none over SQLite.
+///
+/// `GARANT_TEST_ENGINE=postgres` chooses; `GARANT_TEST_POSTGRES` says where.
+#[cfg(test)]
+pub(crate) async fn databases_for_a_test() -> Option<[String; 2]> {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    if std::env::var_os("GARANT_TEST_ENGINE")? != "postgres" {
+        return None;
+    }
+    let prefix =
+        std::env::var_os("GARANT_TEST_POSTGRES").expect("GARANT_TEST_POSTGRES says where").into_string().unwrap();
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    let make = async |what: &str| {
+        let name = format!("garant_unit_{}_{number}_{what}", std::process::id());
+        Spare::make(&prefix, &name).await.unwrap().url().to_owned()
+    };
+    Some([make("store").await, make("keys").await])
+}

@@ -88,13 +88,14 @@ fn organisation(id: OrganisationId, name: &str, kind: OrganisationKind) -> Party
 impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let databases = crate::db::databases_for_a_test().await;
         let clock = TestClock::at(START);
         let config = Config {
             base_url: "https://garant.example/fhir".into(),
             listen: ([127, 0, 0, 1], 0).into(),
             development: false,
-            store: None,
-            keystore: None,
+            store: databases.as_ref().map(|[store, _]| store.clone()),
+            keystore: databases.map(|[_, keys]| keys),
             root: RootConfig::File { in_production: true },
             readers: 4,
             checkpoint_secs: 3600,

@@ -41,12 +41,13 @@ pub(crate) struct World {
 
 pub(crate) async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
+    let databases = crate::db::databases_for_a_test().await;
     let config = Config {
         base_url: "http://localhost:8750/fhir".to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
         development: true,
-        store: None,
-        keystore: None,
+        store: databases.as_ref().map(|[store, _]| store.clone()),
+        keystore: databases.map(|[_, keys]| keys),
         root: RootConfig::File { in_production: false },
         readers: 2,
         checkpoint_secs: 3600,
