@@ -47,16 +47,6 @@ impl<'n, 'a> Resource<'n, 'a> {
         super::moment::instant(self.node.get("meta")?.text_of("lastUpdated")?).map(|p| p.from)
     }
 
-    /// `meta.profile`.
-    pub fn profiles(&self) -> impl Iterator<Item = &'n str> {
-        self.node
-            .get("meta")
-            .and_then(|m| m.get("profile"))
-            .map_or(&[][..], Node::items)
-            .iter()
-            .filter_map(Node::as_str)
-    }
-
     /// `meta.security`; a missing system or code reads as empty.
     #[must_use]
     pub fn security(&self) -> Vec<Coding> {

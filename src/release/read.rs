@@ -3,6 +3,7 @@
 use super::ask::{about, denied, unasked};
 use super::open::Released;
 use super::{Door, Withheld};
+use crate::asking::Unasked;
 use crate::id::DeedId;
 use crate::ledger::personal::{Records, Touched};
 use crate::model::{Bearer, Interaction, RecordFacts, RecordKey};
@@ -17,17 +18,17 @@ impl Door {
     pub async fn read(&self, bearer: &Bearer, resource_type: &str, key: RecordKey) -> Result<Released, Withheld> {
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Withheld::unavailable)?;
         let mut about = about(bearer, key.patient, "read", resource_type);
-        let asker = self.asker(bearer, key.patient);
+        let asker = self.asking.asker(bearer, key.patient);
         let mut gathered = self.store.gather_read(key, &asker).await.map_err(Withheld::unavailable)?;
-        let Some(keys) = self.keys(gathered.patient.as_ref()).await? else {
+        let Some(keys) = self.asking.keys(gathered.patient.as_ref()).await? else {
             return Err(self.refuse(unasked(deed, "absent", bearer), about, None).await);
         };
-        let asked = match self.resolve(bearer, key.patient, &gathered, &keys) {
+        let asked = match self.asking.resolve(bearer, key.patient, &gathered, &keys) {
             Ok(asked) => asked,
-            Err(Withheld::Hidden) => {
+            Err(Unasked::NotEnrolled) => {
                 return Err(self.refuse(unasked(deed, "not-enrolled", bearer), about, Some(&keys)).await);
             }
-            Err(other) => return Err(other),
+            Err(other @ Unasked::Unavailable(_)) => return Err(other.into()),
         };
         let Some(row) = gathered.records.pop() else {
             return Err(self.refuse(unasked(deed, "absent", bearer), about, Some(&keys)).await);

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::ask::{about, denied, unasked};
 use super::open::Released;
 use super::{Door, Withheld};
+use crate::asking::Unasked;
 use crate::fhir::{Query, SearchValues};
 use crate::id::{DeedId, PatientId, RecordId};
 use crate::ledger::personal::{Records, Touched};
@@ -66,17 +67,17 @@ impl Door {
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Withheld::unavailable)?;
         let mut about = about(bearer, patient, "search", resource_type);
         let kind = self.indexer.kind(patient, resource_type);
-        let asker = self.asker(bearer, patient);
+        let asker = self.asking.asker(bearer, patient);
         let gathered = self.store.gather_search(patient, &kind, &asker).await.map_err(Withheld::unavailable)?;
-        let Some(keys) = self.keys(gathered.patient.as_ref()).await? else {
+        let Some(keys) = self.asking.keys(gathered.patient.as_ref()).await? else {
             return Err(self.refuse(unasked(deed, "absent", bearer), about, None).await);
         };
-        let asked = match self.resolve(bearer, patient, &gathered, &keys) {
+        let asked = match self.asking.resolve(bearer, patient, &gathered, &keys) {
             Ok(asked) => asked,
-            Err(Withheld::Hidden) => {
+            Err(Unasked::NotEnrolled) => {
                 return Err(self.refuse(unasked(deed, "not-enrolled", bearer), about, Some(&keys)).await);
             }
-            Err(other) => return Err(other),
+            Err(other @ Unasked::Unavailable(_)) => return Err(other.into()),
         };
         let facts = self.facts(patient, resource_type, &gathered.records, &keys)?;
         if facts.is_empty() {

@@ -81,12 +81,6 @@ impl RegistrySigner {
 pub struct RegistryVerifier([u8; 32]);
 
 impl RegistryVerifier {
-    /// From a public key that was obtained elsewhere than from the data it signs.
-    #[must_use]
-    pub const fn from_public(public: [u8; 32]) -> Self {
-        Self(public)
-    }
-
     /// The public key.
     #[must_use]
     pub const fn public(&self) -> [u8; 32] {
