@@ -8,11 +8,13 @@
 mod bearer;
 mod issue;
 mod patients;
+mod possession;
 mod session;
 
 pub use bearer::{Authenticator, Credentials, LONGEST_SECONDS, Unauthenticated};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use patients::{Identifier, PatientError, Patients};
+pub use possession::{PERIOD_SECONDS, Possession, Unproved};
 pub use session::{
     COOKIE, IDLE_SECONDS, LONGEST_SESSION_SECONDS, Login, Person, Provider, SessionError, Sessions, SignedIn, Who,
 };
