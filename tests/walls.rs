@@ -44,13 +44,13 @@ const HOUSE: &[Room] = &[
     // deeds
     Room("directory",  &["chance", "clock", "db", "id", "json", "ledger", "model", "recall", "store", "vault"], &["ring", "serde_json", "thiserror"]),
     Room("consent",    &["chance", "clock", "db", "directory", "id", "json", "ledger", "model", "policy", "proof", "recall", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "time", "tracing"]),
-    Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "ledger", "model", "proof", "recall", "secret", "store", "vault"], &["ring", "thiserror", "tracing"]),
+    Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "json", "ledger", "model", "proof", "recall", "secret", "store", "vault"], &["ring", "serde_json", "thiserror", "tracing"]),
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
     Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),
     // doors: hold nothing
     Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "http_body_util", "thiserror", "tokio", "tracing"]),
-    Room("oauth",      &["http", "id", "identity", "json"], &["axum", "serde_json", "tracing"]),
+    Room("oauth",      &["http", "id", "identity", "json", "model"], &["axum", "serde_json", "tracing"]),
     Room("fhir_api",   &["clock", "fhir", "http", "id", "identity", "intake", "model", "release"], &["axum", "tracing"]),
     Room("web",        &["consent", "http", "id", "identity", "json", "model", "proof"], &["axum", "serde_json", "tracing"]),
     // roof: put together, nothing lives here

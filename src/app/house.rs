@@ -9,13 +9,13 @@ use tokio::task::JoinHandle;
 
 use super::rooms::Rooms;
 use crate::chance::Chance;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, ConfigError, RootConfig};
 use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Issuer, Patients, Possession, Sessions};
+use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Patients, Possession, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -24,6 +24,9 @@ use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::registry::Deployment;
 use crate::vault::{self, FileRoot, HsmRoot, HsmSettings, Keyring, Root, Setup, VaultError};
+
+/// How often the keys of tokens are read anew: three times before a fresh one signs.
+const RELOAD: Duration = Duration::from_secs(20);
 
 /// What a house is opened with.
 pub struct Means {
@@ -101,6 +104,10 @@ pub struct House {
     pub consents: Arc<Consents>,
     /// Who is signed in.
     pub sessions: Arc<Sessions>,
+    /// What people allowed software.
+    pub grants: Arc<Grants>,
+    /// Takes up and answers authorization requests.
+    pub authorizer: Arc<Authorizer>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
     /// Takes proofs of possession.
@@ -200,15 +207,19 @@ impl House {
         let (rooms, sequencer) = Rooms::new(means, store, keyring)?;
         let patients = Arc::new(rooms.patients());
         let possession = Arc::new(rooms.possession());
+        let (issuer, sessions, grants) =
+            (Arc::new(rooms.issuer(&possession)), Arc::new(rooms.sessions()), Arc::new(rooms.grants()));
         let house = Self {
             publisher: Arc::new(rooms.publisher()?),
             door: Arc::new(rooms.door()),
             intake: Arc::new(rooms.intake(&patients)),
             enrolments: Arc::new(rooms.enrolments()),
             consents: Arc::new(rooms.consents()),
-            sessions: Arc::new(rooms.sessions()),
-            issuer: Arc::new(rooms.issuer(&possession)),
-            authenticator: Arc::new(rooms.authenticator(&possession)?),
+            authorizer: Arc::new(rooms.authorizer(&issuer, &sessions, &grants, &patients)),
+            authenticator: Arc::new(rooms.authenticator(&possession, &grants)),
+            issuer,
+            sessions,
+            grants,
             sound: Arc::new(AtomicBool::new(true)),
             patients,
             possession,
@@ -231,10 +242,19 @@ impl House {
     fn begin_chores(&self, sequencer: crate::ledger::Sequencer) -> Chores {
         let sequencing = tokio::spawn(sequencer.run());
         let (publisher, sound) = (Arc::clone(&self.publisher), Arc::clone(&self.sound));
+        let keyring = self.keyring.clone();
         let every = Duration::from_secs(self.config.checkpoint_secs.max(1));
         let publishing = tokio::spawn(async move {
+            let mut since = Stopwatch::start();
             loop {
                 tokio::time::sleep(every).await;
+                // Another process may have rotated them; a key is published well before it signs.
+                if since.elapsed() >= RELOAD {
+                    since = Stopwatch::start();
+                    if let Err(error) = keyring.reload_tokens().await {
+                        tracing::warn!(%error, "the keys of tokens were not read this time");
+                    }
+                }
                 match publisher.publish().await {
                     Ok(_) => {}
                     Err(Unsound::Db(error)) => tracing::warn!(%error, "no checkpoint this time"),

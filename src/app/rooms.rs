@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::consent::{Checker, Consents};
 use crate::directory::{Enrolments, Register};
-use crate::identity::{Authenticator, Issuer, Patients, Possession, Sessions};
+use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Patients, Picker, Possession, Sessions, Vouchers};
 use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Ledger, Needs, Publisher, Sequencer};
@@ -190,7 +190,8 @@ impl Rooms {
             issuer: self.config.issuer().to_owned(),
             token_url: format!("{}/oauth/token", self.config.issuer()),
             audience: self.config.base_url.clone(),
-            signer: self.keyring.access_signer(),
+            signer: self.keyring.access_keys(),
+            identity: self.keyring.identity_keys(),
             register: Arc::clone(&self.register),
             possession: Arc::clone(possession),
             store: self.store.clone(),
@@ -199,15 +200,58 @@ impl Rooms {
         }
     }
 
-    pub(super) fn authenticator(&self, possession: &Arc<Possession>) -> Result<Authenticator, Cannot> {
-        Ok(Authenticator {
+    pub(super) fn grants(&self) -> Grants {
+        Grants {
+            store: self.store.clone(),
+            register: Arc::clone(&self.register),
+            mac: self.keyring.row_mac(),
+            indexer: self.keyring.indexer(),
+            clock: Arc::clone(&self.clock),
+            chance: Arc::clone(&self.chance),
+        }
+    }
+
+    pub(super) fn authorizer(
+        &self,
+        issuer: &Arc<Issuer>,
+        sessions: &Arc<Sessions>,
+        grants: &Arc<Grants>,
+        patients: &Arc<Patients>,
+    ) -> Authorizer {
+        Authorizer {
+            issuer: Arc::clone(issuer),
+            sessions: Arc::clone(sessions),
+            vouchers: Vouchers {
+                store: self.store.clone(),
+                sealer: self.keyring.sealer(),
+                reader: self.keyring.reader(),
+                unwrapper: self.keyring.unwrapper(),
+                clock: Arc::clone(&self.clock),
+                chance: Arc::clone(&self.chance),
+            },
+            grants: Arc::clone(grants),
+            picker: Picker {
+                issuer: Arc::clone(issuer),
+                patients: Arc::clone(patients),
+                indexer: self.keyring.indexer(),
+                unwrapper: self.keyring.unwrapper(),
+                checker: Arc::clone(&self.checker),
+                ledger: self.ledger.clone(),
+            },
+            par_url: format!("{}/oauth/par", self.config.issuer()),
+        }
+    }
+
+    pub(super) fn authenticator(&self, possession: &Arc<Possession>, grants: &Arc<Grants>) -> Authenticator {
+        Authenticator {
             issuer: self.config.issuer().to_owned(),
             audience: self.config.base_url.clone(),
-            key: named(&self.keyring.access_signer())?,
+            keys: self.keyring.access_keys(),
+            grants: Arc::clone(grants),
             known: Recall::with_capacity(10_000),
             possession: Arc::clone(possession),
             clock: Arc::clone(&self.clock),
-        })
+        }
     }
 }
 

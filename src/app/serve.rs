@@ -37,6 +37,7 @@ pub fn router(house: &Arc<House>) -> Router {
     }));
     let oauth = oauth::router(Arc::new(oauth::Server {
         issuer: Arc::clone(&house.issuer),
+        authorizer: Arc::clone(&house.authorizer),
         development: house.config.development,
     }));
     let web = web::router(Arc::new(web::Patients {

@@ -143,6 +143,11 @@ impl Asking {
         gathered: &Gathered,
         keys: &PatientKeys,
     ) -> Result<Asked, Unasked> {
+        // A token made for one patient never reaches a second, whatever the request names (DX-17).
+        if bearer.only.is_some_and(|only| only != patient) {
+            tracing::warn!("a bearer asks beyond the patient of its token");
+            return Err(Unasked::NotEnrolled);
+        }
         let (actor, standing) = match self.actor(bearer, gathered) {
             Ok(resolved) => resolved,
             Err(NotEnrolled(reason)) => {

@@ -129,6 +129,7 @@ async fn token(State(beside): State<Arc<Beside>>) -> Answer {
             role: Some(Coding { system: PROFESSIONS.to_owned(), code: "10".to_owned() }),
             purpose: Some(Purpose::Treat),
         },
+        person: None,
     };
     let signer = house.keyring.access_signer();
     signer.sign(access_token::TYP, claims.to_claims_json().as_bytes()).map(told).map_err(failed)

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use super::open::{Opening, Trouble};
 use super::say;
 use crate::app::House;
-use crate::directory::{Client, Organisation, Party, Professional, Profile};
-use crate::id::{ClientId, DeviceId, OrganisationId, PatientId, ProfessionalId};
+use crate::directory::{Organisation, Party, Professional};
+use crate::id::{DeviceId, OrganisationId, PatientId, ProfessionalId};
 use crate::identity::Identifier;
-use crate::model::{ClinicalScope, DeviceKind, OrganisationKind, Profession};
+use crate::json::{self, Limits, Node};
+use crate::model::{DeviceKind, OrganisationKind, Profession};
 use crate::proof::PublicKey;
 
 /// Who is enrolled. Each enrolment is signed by the registry and recorded in the log; its id is printed.
@@ -45,26 +46,6 @@ pub(super) enum Command {
         /// Where they work; may be given several times
         #[arg(long = "at", required = true, value_name = "ORGANISATION")]
         organisations: Vec<String>,
-    },
-    /// A piece of software (OAuth client)
-    Client {
-        #[command(flatten)]
-        opening: Opening,
-        /// Public name
-        #[arg(long)]
-        name: String,
-        /// Whose software it is
-        #[arg(long, value_name = "ORGANISATION")]
-        organisation: String,
-        /// smart (bearer tokens) or fapi2 (tokens bound to a key)
-        #[arg(long, default_value = "fapi2")]
-        profile: String,
-        /// A file with its public key as a JWK
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// What it may ever ask for, as Observation.rs; may be given several times
-        #[arg(long = "scope", required = true)]
-        scopes: Vec<String>,
     },
     /// A patient, found by an identifier from now on
     Patient {
@@ -127,26 +108,6 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Trouble> {
             })
             .await
         }
-        Command::Client { opening, name, organisation, profile, key, scopes } => {
-            let organisation = read(&organisation, "--organisation", "an organisation's id")?;
-            let profile = match profile.as_str() {
-                "smart" => Profile::Smart,
-                "fapi2" => Profile::Fapi2,
-                _ => return Err(wrong("--profile", "smart or fapi2")),
-            };
-            let key = public_key(&key)?;
-            let mut scopes = scopes
-                .iter()
-                .map(|s| read(s, "--scope", "a scope such as Observation.rs"))
-                .collect::<Result<Vec<ClinicalScope>, _>>()?;
-            scopes.sort();
-            scopes.dedup();
-            enrol(&opening, |house| {
-                let id = ClientId::random(&*house.chance).map_err(Trouble::of)?;
-                Ok(Party::Client(Client { id, organisation, name, profile, key, scopes, active: true }))
-            })
-            .await
-        }
         Command::Patient { opening, identifiers } => patient(&opening, &identifiers).await,
         Command::Device { opening, patient, key, credential, rp_id, origins } => {
             let patient: PatientId = read(&patient, "--patient", "a patient's id")?;
@@ -159,7 +120,8 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Trouble> {
     }
 }
 
-async fn enrol(opening: &Opening, party: impl FnOnce(&House) -> Result<Party, Trouble>) -> Result<ExitCode, Trouble> {
+/// Enrols a party and prints its id.
+pub(super) async fn enrol(opening: &Opening, party: impl FnOnce(&House) -> Result<Party, Trouble>) -> Result<ExitCode, Trouble> {
     let (house, chores) = opening.house().await?;
     let party = party(&house)?;
     house.enrolments.enrol(&party).await.map_err(Trouble::of)?;
@@ -193,11 +155,16 @@ async fn device(opening: &Opening, patient: PatientId, kind: DeviceKind, key: &s
 
 /// Ends an enrolment, or takes it up again.
 pub(super) async fn stand(args: Standing, standing: bool) -> Result<ExitCode, Trouble> {
-    let id: OrganisationId = read(&args.id, "the id", "26 characters, as the enrolment printed it")?;
-    let (house, chores) = args.opening.house().await?;
-    let party = house.enrolments.set_standing(id.as_bytes(), standing).await.map_err(Trouble::of)?;
+    stand_by_id(&args.opening, &args.id, standing).await
+}
+
+/// Ends the enrolment of this id, or takes it up again.
+pub(super) async fn stand_by_id(opening: &Opening, id: &str, standing: bool) -> Result<ExitCode, Trouble> {
+    let party: OrganisationId = read(id, "the id", "26 characters, as the enrolment printed it")?;
+    let (house, chores) = opening.house().await?;
+    let party = house.enrolments.set_standing(party.as_bytes(), standing).await.map_err(Trouble::of)?;
     let word = if standing { "stands again" } else { "is suspended, for every read that starts from now on" };
-    say(format_args!("The {} {} {word}.", party.kind(), args.id));
+    say(format_args!("The {} {} {word}.", party.kind(), id));
     drop(house);
     chores.end().await;
     Ok(ExitCode::SUCCESS)
@@ -222,11 +189,13 @@ pub(super) async fn list(opening: &Opening) -> Result<ExitCode, Trouble> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read<T: std::str::FromStr>(text: &str, option: &str, wanted: &str) -> Result<T, Trouble> {
+/// An argument of some kind, or what it should have been.
+pub(super) fn read<T: std::str::FromStr>(text: &str, option: &str, wanted: &str) -> Result<T, Trouble> {
     text.parse().map_err(|_| wrong(option, wanted))
 }
 
-fn wrong(option: &str, wanted: &str) -> Trouble {
+/// What an argument should have been.
+pub(super) fn wrong(option: &str, wanted: &str) -> Trouble {
     Trouble::Said(format!("{option} must be {wanted}"))
 }
 
@@ -236,4 +205,23 @@ fn public_key(path: &std::path::Path) -> Result<String, Trouble> {
     PublicKey::from_jwk(text.as_bytes())
         .map_err(|_| Trouble::Said(format!("{} is not a public key (JWK, P-256 or Ed25519)", path.display())))?;
     Ok(text.to_owned())
+}
+
+/// The public keys in a file, as exact texts: one JWK, or the members of a JWK set.
+pub(super) fn key_texts(path: &std::path::Path) -> Result<Vec<String>, Trouble> {
+    let text = std::fs::read_to_string(path).map_err(|e| Trouble::Io(path.display().to_string(), e))?;
+    let bad = || Trouble::Said(format!("{} holds no public key (JWK or JWK set, P-256 or Ed25519)", path.display()));
+    let tree = json::parse(text.as_bytes(), Limits::TOKEN).map_err(|_| bad())?;
+    let nodes = match tree.get("keys") {
+        Some(set) => set.items().iter().collect(),
+        None => vec![&tree],
+    };
+    if nodes.is_empty() {
+        return Err(bad());
+    }
+    let exact = |node: &Node<'_>| {
+        PublicKey::from_jwk_node(node).ok()?;
+        text.get(node.span.start..node.span.end).map(str::to_owned)
+    };
+    nodes.into_iter().map(|node| exact(node).ok_or_else(bad)).collect()
 }

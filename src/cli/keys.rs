@@ -1,4 +1,4 @@
-//! `garant keys`: rotation of the key-encryption key, and erasure of a patient's record.
+//! `garant keys`: rotation of the key-encryption key and of token keys, and erasure of a patient's record.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +16,12 @@ use crate::proof::base64url;
 pub(super) enum Command {
     /// Wrap every patient's key under a fresh key-encryption key; may be interrupted and run again
     Rotate {
+        #[command(flatten)]
+        opening: Opening,
+    },
+    /// Begin fresh keys for access and identity tokens: they sign after a minute, the old ones go when their last
+    /// token is over. Nothing valid is refused meanwhile
+    RotateTokens {
         #[command(flatten)]
         opening: Opening,
     },
@@ -41,6 +47,7 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command) -> Result<ExitCode, Trouble> {
     match command {
         Command::Rotate { opening } => rotate(&opening).await,
+        Command::RotateTokens { opening } => rotate_tokens(&opening).await,
         Command::Shred { opening, patient, yes_erase, backup_days, certificate } => {
             if patient != yes_erase {
                 return Err(Trouble::Said("--yes-erase must repeat the patient's id; nothing was erased".to_owned()));
@@ -62,6 +69,19 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Trouble> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+async fn rotate_tokens(opening: &Opening) -> Result<ExitCode, Trouble> {
+    let (house, chores) = opening.house().await?;
+    let begins = house.keyring.rotate_tokens().await.map_err(Trouble::of)?;
+    let id = DeedId::ordered(&*house.clock, &*house.chance).map_err(Trouble::of)?;
+    let about = Personal { route: "keys/rotate-tokens".to_owned(), ..Personal::default() };
+    let deed = house.ledger.prepare(id, Act::Rotate, about, None).await.map_err(Trouble::of)?;
+    house.ledger.record(deed).await.map_err(Trouble::of)?;
+    say(format_args!("Fresh keys sign tokens from {}.", begins.to_rfc3339()));
+    drop(house);
+    chores.end().await;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn rotate(opening: &Opening) -> Result<ExitCode, Trouble> {

@@ -5,6 +5,7 @@
 //! Must never: contain a deed; print a secret.
 
 mod bench;
+mod client;
 mod demo;
 mod doctor;
 mod enrol;
@@ -51,9 +52,12 @@ enum Command {
     Import(Import),
     /// Look at a data folder and say what is well, what is not, and what to do
     Doctor(Opening),
-    /// Enrol organisations, professionals, software, patients and devices
+    /// Enrol organisations, professionals, patients and devices
     #[command(subcommand)]
     Enrol(enrol::Command),
+    /// Enrol, list and suspend software (OAuth clients)
+    #[command(subcommand)]
+    Client(client::Command),
     /// Suspend an organisation, a professional or software: it acts like a revocation of everything
     Suspend(enrol::Standing),
     /// Let a suspended enrolment stand again
@@ -130,6 +134,7 @@ async fn run(command: Command) -> Result<ExitCode, Trouble> {
         }
         Command::Doctor(opening) => doctor::run(&opening).await,
         Command::Enrol(command) => enrol::run(command).await,
+        Command::Client(command) => client::run(command).await,
         Command::Suspend(args) => enrol::stand(args, false).await,
         Command::Reinstate(args) => enrol::stand(args, true).await,
         Command::Directory(opening) => enrol::list(&opening).await,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::party::Party;
+use super::party::{BadParty, Party};
 use super::register::{NotEnrolled, Register};
 use crate::chance::{Chance, NoChance};
 use crate::clock::Clock;
@@ -35,6 +35,9 @@ pub enum EnrolError {
     /// There is no such enrolment, or its row proves nothing.
     #[error(transparent)]
     NotEnrolled(#[from] NotEnrolled),
+    /// Such a party may not be enrolled.
+    #[error(transparent)]
+    Bad(#[from] BadParty),
     /// Somebody else changed it at the same moment.
     #[error("it was changed at the same moment; look again")]
     Changed,
@@ -55,6 +58,9 @@ impl Enrolments {
     /// # Errors
     /// [`EnrolError`]; [`EnrolError::Changed`] when the id is taken.
     pub async fn enrol(&self, party: &Party) -> Result<(), EnrolError> {
+        if let Party::Client(client) = party {
+            client.may_enrol()?;
+        }
         self.write(party, 1, Act::Enrol).await
     }
 

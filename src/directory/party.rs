@@ -67,8 +67,10 @@ pub struct Client {
     pub name: String,
     /// Which rules its tokens follow.
     pub profile: Profile,
-    /// Its public key as a JWK, the exact text.
-    pub key: String,
+    /// Its public keys as JWKs, exact texts; none for a public client, which proves nothing (SMART only).
+    pub keys: Vec<String>,
+    /// Where people may be sent back to, compared byte for byte.
+    pub redirects: Vec<String>,
     /// What it may ever ask for; sorted, unique.
     pub scopes: Vec<ClinicalScope>,
     /// Whether the enrolment stands.
@@ -79,6 +81,45 @@ pub struct Client {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an enrolment: {0}")]
 pub struct BadParty(pub &'static str);
+
+impl Client {
+    /// Whether it has no way to prove who it is.
+    #[must_use]
+    pub const fn is_public(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether such software may be enrolled.
+    ///
+    /// # Errors
+    /// [`BadParty`] for a public client under FAPI 2.0 (FA-01), and for a redirect URI that browsers and we could
+    /// read differently, or that is neither https nor, for SMART, this machine itself (FA-22, RFC 8252 §7.3).
+    pub fn may_enrol(&self) -> Result<(), BadParty> {
+        if self.is_public() && self.profile == Profile::Fapi2 {
+            return Err(BadParty("a public client cannot follow fapi2"));
+        }
+        if self.redirects.iter().all(|uri| is_sound(uri, self.profile)) {
+            Ok(())
+        } else {
+            Err(BadParty("a redirect URI must be https, absolute, plain ASCII, without user, fragment or backslash"))
+        }
+    }
+}
+
+fn is_sound(uri: &str, profile: Profile) -> bool {
+    let plain = uri.len() <= 512 && uri.bytes().all(|b| b.is_ascii_graphic() && !b"\\#<>\"'`{}|^".contains(&b));
+    let secure = uri.strip_prefix("https://");
+    let here = uri.strip_prefix("http://").filter(|_| profile == Profile::Smart);
+    let authority = |rest: &str| rest.split(['/', '?']).next().unwrap_or_default().to_owned();
+    let is_here = |a: &str| {
+        let host = a.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(a, |(host, _)| host);
+        matches!(host, "127.0.0.1" | "[::1]")
+    };
+    let fits = secure.is_some_and(|rest| !authority(rest).is_empty() && !authority(rest).contains('@'))
+        || here.is_some_and(|rest| is_here(&authority(rest)));
+    // The path is written out: `https://host` and `https://host/` are two spellings of one place.
+    plain && fits && uri.matches('/').count() > 2
+}
 
 impl Party {
     /// The 16 bytes that name it.
@@ -136,10 +177,10 @@ impl Party {
                 "profession": p.profession.code(), "revision": revision,
             }),
             Self::Client(c) => serde_json::json!({
-                "active": c.active, "id": c.id.to_string(), "is": "client", "key": c.key, "name": c.name,
+                "active": c.active, "id": c.id.to_string(), "is": "client", "keys": c.keys, "name": c.name,
                 "organisation": c.organisation.to_string(),
                 "profile": match c.profile { Profile::Smart => "smart", Profile::Fapi2 => "fapi2" },
-                "revision": revision, "scopes": texts(&c.scopes),
+                "redirects": c.redirects, "revision": revision, "scopes": texts(&c.scopes),
             }),
         };
         // Members are written above in canonical order, and serde_json keeps that order (josekit turns
@@ -179,7 +220,8 @@ impl Party {
                     Some("fapi2") => Profile::Fapi2,
                     _ => return Err(BadParty("profile")),
                 },
-                key: text(&tree, "key")?,
+                keys: list(&tree, "keys")?,
+                redirects: list(&tree, "redirects")?,
                 scopes: list(&tree, "scopes")?,
                 active: active(&tree)?,
             }),
@@ -219,6 +261,35 @@ mod tests {
     use crate::chance::SeededChance;
 
     #[test]
+    fn fa_22_only_redirect_uris_that_read_one_way_are_enrolled() {
+        for good in ["https://app.example/cb", "https://app.example:8443/a/b?c=d", "https://a.example/"] {
+            assert!(is_sound(good, Profile::Fapi2) && is_sound(good, Profile::Smart), "{good}");
+        }
+        for local in ["http://127.0.0.1/cb", "http://127.0.0.1:3000/cb", "http://[::1]:3000/cb"] {
+            assert!(is_sound(local, Profile::Smart) && !is_sound(local, Profile::Fapi2), "{local}");
+        }
+        for bad in [
+            "",
+            "app.example/cb",
+            "http://app.example/cb",
+            "https://app.example",
+            "https:///cb",
+            "https://u@app.example/cb",
+            "https://app.example\\@evil.example/cb",
+            "https://app.example/cb#f",
+            "https://app.example/c b",
+            "https://app.example/é",
+            "http://127.0.0.1.nip.io/cb",
+            "http://localhost.evil.example/cb",
+            "http://127.0.0.1:x@evil.example/cb",
+            "javascript://app.example/%0aalert(1)",
+            "HTTPS://app.example/cb",
+        ] {
+            assert!(!is_sound(bad, Profile::Smart), "{bad}");
+        }
+    }
+
+    #[test]
     fn enrolments_are_canonical_and_read_back_the_same() {
         let chance = SeededChance::new(5);
         let organisation = OrganisationId::random(&chance).unwrap();
@@ -243,7 +314,8 @@ mod tests {
                 organisation,
                 name: "Logiciel".into(),
                 profile: Profile::Fapi2,
-                key: "{\"kty\":\"EC\"}".into(),
+                keys: vec!["{\"kty\":\"EC\"}".into()],
+                redirects: vec!["https://app.example/cb".into()],
                 scopes: vec!["Observation.rs".parse().unwrap()],
                 active: true,
             }),

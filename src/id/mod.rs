@@ -142,6 +142,8 @@ ids! {
     ClientId,
     /// A patient's signing device or passkey.
     DeviceId,
+    /// What a person allowed a piece of software; its tokens name it.
+    GrantId,
     /// A deed: the permit, its receipt and its leaf carry the same one.
     DeedId,
 }

@@ -7,6 +7,9 @@ use ring::digest::{SHA256, digest};
 use super::possession::{Possession, Unproved};
 use crate::clock::Clock;
 use crate::model::{Bearer, ClinicalScope, Subject};
+use super::grant::Grants;
+use super::scopes::WORDS;
+use crate::vault::TokenKeys;
 use crate::proof::{AccessToken, Memo, PublicKey, Window, access_token, dpop};
 use crate::recall::Recall;
 use crate::store::Store;
@@ -20,10 +23,12 @@ pub struct Authenticator {
     pub issuer: String,
     /// Our FHIR base URL, exact `aud`.
     pub audience: String,
-    /// The key that signs access tokens: its id and the key.
-    pub key: (String, PublicKey),
-    /// Digest of a token's exact bytes → what it says, for tokens that verified under `key`. Immutable: every limit
-    /// of time, its proof, and whoever it names are asked anew at each use.
+    /// The keys that sign access tokens.
+    pub keys: TokenKeys,
+    /// What people allowed: a token that names a grant is good while that stands.
+    pub grants: Arc<Grants>,
+    /// Digest of a token's exact bytes → what it says, for tokens that verified. Immutable: every limit of time, that
+    /// its key and grant still stand, its proof, and whoever it names are asked anew at each use.
     pub known: Recall<Arc<Known>>,
     /// Takes proofs of possession.
     pub possession: Arc<Possession>,
@@ -34,6 +39,7 @@ pub struct Authenticator {
 /// What a token that verified says.
 #[derive(Debug)]
 pub struct Known {
+    kid: String,
     said: AccessToken,
     bearer: Bearer,
 }
@@ -95,6 +101,9 @@ impl Authenticator {
         let window = Window::of_ours(self.clock.now(), LONGEST_SECONDS);
         let known = self.known(token, window)?;
         known.said.holds(&window)?;
+        if self.keys.find(&known.kid, window.now).is_none() {
+            return Err(Unauthenticated::Refused("key retired"));
+        }
         let bound = scheme.eq_ignore_ascii_case("DPoP");
         if !bound && !scheme.eq_ignore_ascii_case("Bearer") {
             return Err(Unauthenticated::Refused("scheme"));
@@ -104,6 +113,13 @@ impl Authenticator {
             return Err(Unauthenticated::Refused("proof with a plain bearer"));
         }
         known.said.comes_with(proof)?;
+        // Last, for it costs a look into the store that nobody without the proof may cause.
+        if let Some(person) = &known.said.person {
+            let stands = self.grants.stands(person.grant, known.said.client).await;
+            if !stands.map_err(Unauthenticated::Unavailable)? {
+                return Err(Unauthenticated::Refused("grant ended"));
+            }
+        }
         Ok(known.bearer.clone())
     }
 
@@ -116,11 +132,14 @@ impl Authenticator {
         }
         let expected =
             access_token::Expected { issuer: &self.issuer, audience: &self.audience, window, memo: None::<&Memo> };
-        let (kid, key) = &self.key;
-        let said = access_token::verify_but_for_time(token, &expected, |asked| (asked == kid).then_some(*key))?;
+        let mut kid = String::new();
+        let said = access_token::verify_but_for_time(token, &expected, |asked| {
+            asked.clone_into(&mut kid);
+            self.keys.find(asked, window.now).and_then(|key| PublicKey::from_enrolled(&key).ok())
+        })?;
         // Only what is good now is kept: nobody fills the memory with tokens of yesterday.
         said.holds(&window)?;
-        let known = Arc::new(Known { bearer: bearer(&said)?, said });
+        let known = Arc::new(Known { kid, bearer: bearer(&said)?, said });
         self.known.keep(digest, Arc::clone(&known));
         Ok(known)
     }
@@ -164,13 +183,21 @@ fn bearer(token: &AccessToken) -> Result<Bearer, Unauthenticated> {
     let purpose = token.iua.purpose.ok_or(Unauthenticated::Refused("purpose"))?;
     let (subject, context) = match token.patient {
         Some(patient) if token.subject == patient.to_string() => (Subject::Patient(patient), "patient/"),
+        // A professional, for one patient or for whoever allowed it.
+        context if token.person.is_some() => {
+            if token.iua.professional.as_deref() != Some(token.subject.as_str()) {
+                return Err(Unauthenticated::Refused("professional and subject differ"));
+            }
+            (client(token)?, if context.is_some() { "patient/" } else { "user/" })
+        }
         Some(_) => return Err(Unauthenticated::Refused("patient and subject differ")),
         None => (client(token)?, "system/"),
     };
-    let scopes = token.scope.split(' ').filter(|s| !s.is_empty()).map(|s| {
+    let word = |s: &&str| !s.is_empty() && !(token.person.is_some() && WORDS.contains(s));
+    let scopes = token.scope.split(' ').filter(word).map(|s| {
         s.strip_prefix(context).and_then(|s| s.parse::<ClinicalScope>().ok()).ok_or(Unauthenticated::Refused("scope"))
     });
-    Ok(Bearer { subject, purpose, scopes: scopes.collect::<Result<_, _>>()? })
+    Ok(Bearer { subject, purpose, scopes: scopes.collect::<Result<_, _>>()?, only: token.patient })
 }
 
 fn client(token: &AccessToken) -> Result<Subject, Unauthenticated> {

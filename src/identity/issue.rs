@@ -4,17 +4,18 @@
 use std::sync::Arc;
 
 use super::bearer::{LONGEST_SECONDS, Unauthenticated, use_once};
+use super::session::Person;
+use super::software::{Believed, ClientProof};
+use super::ticket::Ticket;
 use super::possession::{Possession, Unproved};
 use crate::chance::{self, Chance};
 use crate::clock::{Clock, Timestamp};
 use crate::directory::{Client, Profile, Register};
 use crate::id::{ClientId, PatientId, ProfessionalId};
 use crate::model::{ClinicalScope, Coding, Purpose};
-use crate::proof::{
-    self, AccessToken, ClientAssertion, Iua, PublicKey, Thumbprint, access_token, client_assertion, dpop,
-};
+use crate::proof::{AccessToken, ClientAssertion, Iua, Thumbprint, access_token, dpop};
 use crate::store::Store;
-use crate::vault::TokenSigner;
+use crate::vault::TokenKeys;
 
 /// The code system of French profession codes.
 pub const PROFESSIONS: &str = "urn:oid:1.2.250.1.71.1.2.7";
@@ -27,8 +28,10 @@ pub struct Issuer {
     pub token_url: String,
     /// Our FHIR base URL.
     pub audience: String,
-    /// Signs.
-    pub signer: TokenSigner,
+    /// Sign access tokens.
+    pub signer: TokenKeys,
+    /// Sign identity tokens.
+    pub identity: TokenKeys,
     /// Believes enrolments.
     pub register: Arc<Register>,
     /// Takes proofs of possession.
@@ -47,15 +50,30 @@ pub struct TokenRequest<'r> {
     /// `grant_type`
     pub grant_type: &'r str,
     /// `client_assertion_type`
-    pub assertion_type: &'r str,
+    pub assertion_type: Option<&'r str>,
     /// `client_assertion`
-    pub assertion: &'r str,
+    pub assertion: Option<&'r str>,
     /// `client_id`, optional beside the assertion.
     pub client_id: Option<&'r str>,
     /// `scope`
     pub scope: &'r str,
+    /// `code`
+    pub code: Option<&'r str>,
+    /// `redirect_uri`
+    pub redirect_uri: Option<&'r str>,
+    /// `code_verifier`
+    pub verifier: Option<&'r str>,
+    /// `refresh_token`
+    pub refresh_token: Option<&'r str>,
     /// The `DPoP` header.
     pub dpop: Option<&'r str>,
+}
+
+impl<'r> TokenRequest<'r> {
+    /// How the software says who it is.
+    pub(super) const fn proof(&self) -> ClientProof<'r> {
+        ClientProof { assertion_type: self.assertion_type, assertion: self.assertion, client_id: self.client_id }
+    }
 }
 
 /// A token and what the response says of it.
@@ -69,6 +87,12 @@ pub struct Issued {
     pub seconds: i64,
     /// The scopes granted, separated by blanks.
     pub scope: String,
+    /// A refresh token, where one was granted.
+    pub refresh: Option<String>,
+    /// An identity token, where one was granted.
+    pub id_token: Option<String>,
+    /// The patient of the launch context.
+    pub patient: Option<PatientId>,
 }
 
 /// Why no token is made: an error code of RFC 6749 §5.2, and a word for the log.
@@ -77,9 +101,18 @@ pub enum Refusal {
     /// The client is not who it says, or not enrolled.
     #[error("invalid_client: {0}")]
     Client(&'static str),
-    /// Another grant than `client_credentials`.
+    /// A kind of grant that is not offered.
     #[error("unsupported_grant_type")]
     Grant,
+    /// The code or refresh token is not good, was used, or belongs to somebody else.
+    #[error("invalid_grant: {0}")]
+    InvalidGrant(&'static str),
+    /// What is wrong with a pushed request, as it would be said to a redirect URI.
+    #[error("pushed request: {0}")]
+    Pushed(&'static str),
+    /// A token that cannot be taken back.
+    #[error("unsupported_token_type")]
+    TokenType,
     /// None of the scopes asked for can be given, or one is not a scope.
     #[error("invalid_scope")]
     Scope,
@@ -103,23 +136,16 @@ impl Issuer {
     /// # Errors
     /// [`Refusal`]; nothing is said about why a client was not believed.
     pub async fn issue(&self, request: TokenRequest<'_>) -> Result<Issued, Refusal> {
-        const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
         if request.grant_type != "client_credentials" {
             return Err(Refusal::Grant);
         }
-        if request.assertion_type != ASSERTION {
-            return Err(Refusal::Client("assertion type"));
-        }
-        let claimed =
-            client_assertion::unverified_client(request.assertion).map_err(|r| Refusal::Client(r.reason()))?;
-        if request.client_id.is_some_and(|id| id != claimed.to_string()) {
-            return Err(Refusal::Client("client_id"));
-        }
-        let client = self.client(claimed).await?;
-        let assertion = self.believe(request.assertion, &client)?;
-        let bound_to = self.possession(request.dpop, client.profile).await?;
-        // Last of the three: who is sent back for a nonce may come with the same assertion again.
-        self.spend(&assertion).await?;
+        let believed = self.believe(&request.proof()).await?;
+        let bound_to = self.possession(request.dpop, believed.client.profile, &self.token_url).await?;
+        // Last of the three: whoever is sent back for a better proof may come with the same assertion again.
+        self.spend(&believed).await?;
+        let Believed { client, assertion: Some(assertion) } = believed else {
+            return Err(Refusal::Client("public"));
+        };
         let scope = granted(request.scope, &client.scopes)?;
         let iua = self.iua(&client, &assertion).await?;
         let token = AccessToken {
@@ -134,6 +160,7 @@ impl Issuer {
             patient: None,
             bound_to,
             iua,
+            person: None,
         };
         self.sign(&token)
     }
@@ -155,54 +182,25 @@ impl Issuer {
             patient: Some(patient),
             bound_to: None,
             iua: Iua { purpose: Some(Purpose::Patrqt), ..Iua::default() },
+            person: None,
         };
         self.sign(&token)
     }
 
-    /// The public keys of our tokens (RFC 7517).
+    /// The public keys of our tokens, a JWK set (RFC 7517).
     #[must_use]
     pub fn jwks(&self) -> String {
-        self.signer.jwk_set().to_owned()
-    }
-
-    async fn client(&self, id: ClientId) -> Result<Client, Refusal> {
-        let row = self.store.party(id.as_bytes()).await.map_err(|_| Refusal::Unavailable)?;
-        let party = self.register.check(&row.ok_or(Refusal::Client("unknown"))?).map_err(|n| Refusal::Client(n.0))?;
-        let client = party.client().map_err(|n| Refusal::Client(n.0))?.clone();
-        let row = self.store.party(client.organisation.as_bytes()).await.map_err(|_| Refusal::Unavailable)?;
-        let place = self.register.check(&row.ok_or(Refusal::Client("no organisation"))?);
-        let place = place.map_err(|n| Refusal::Client(n.0))?;
-        if client.active && place.active() { Ok(client) } else { Err(Refusal::Client("suspended")) }
-    }
-
-    fn believe(&self, assertion: &str, client: &Client) -> Result<ClientAssertion, Refusal> {
         let now = self.clock.now();
-        let expected = client_assertion::Expected {
-            client: client.id,
-            profile: match client.profile {
-                Profile::Smart => proof::Profile::Smart,
-                Profile::Fapi2 => proof::Profile::Fapi2,
-            },
-            issuer: &self.issuer,
-            token_url: &self.token_url,
-            now,
-        };
-        let key = PublicKey::from_jwk(client.key.as_bytes()).map_err(|r| Refusal::Client(r.reason()))?;
-        client_assertion::verify(assertion, &expected, |_kid| Some(key)).map_err(|r| Refusal::Client(r.reason()))
-    }
-
-    /// Uses up an assertion, on every node at once (D14).
-    async fn spend(&self, assertion: &ClientAssertion) -> Result<(), Refusal> {
-        let (issuer, now) = (format!("assertion {}", assertion.client), self.clock.now());
-        match use_once(&self.store, &issuer, &assertion.id, now, assertion.expires.plus_secs(60)).await {
-            Ok(()) => Ok(()),
-            Err(Unauthenticated::Unavailable(_)) => Err(Refusal::Unavailable),
-            Err(_) => Err(Refusal::Client("used before")),
-        }
+        format!(r#"{{"keys":[{},{}]}}"#, self.signer.jwks(now), self.identity.jwks(now))
     }
 
     /// The key the token is to be bound to: always under FAPI 2.0, when offered under SMART.
-    async fn possession(&self, header: Option<&str>, profile: Profile) -> Result<Option<Thumbprint>, Refusal> {
+    pub(super) async fn possession(
+        &self,
+        header: Option<&str>,
+        profile: Profile,
+        url: &str,
+    ) -> Result<Option<Thumbprint>, Refusal> {
         let Some(header) = header else {
             return match profile {
                 Profile::Smart => Ok(None),
@@ -210,7 +208,7 @@ impl Issuer {
             };
         };
         let now = self.clock.now();
-        let expected = dpop::Expected { method: "POST", url: &self.token_url, access_token: None, key: None, now };
+        let expected = dpop::Expected { method: "POST", url, access_token: None, key: None, now };
         self.possession.prove(header, &expected).await.map(Some).map_err(|unproved| match unproved {
             Unproved::Refused(reason) => Refusal::Proof(reason),
             Unproved::Stale => Refusal::Stale,
@@ -242,22 +240,49 @@ impl Issuer {
         Ok(iua)
     }
 
-    fn sign(&self, token: &AccessToken) -> Result<Issued, Refusal> {
-        let signed =
-            self.signer.sign(access_token::TYP, token.to_claims_json().as_bytes()).map_err(|_| Refusal::Unavailable)?;
+    pub(super) fn sign(&self, token: &AccessToken) -> Result<Issued, Refusal> {
+        let signer = self.signer.signer(self.clock.now());
+        let signed = signer.sign(access_token::TYP, token.to_claims_json().as_bytes());
+        let signed = signed.map_err(|_| Refusal::Unavailable)?;
         Ok(Issued {
             token: signed,
             kind: if token.bound_to.is_some() { "DPoP" } else { "Bearer" },
-            seconds: LONGEST_SECONDS,
+            seconds: token.expires.secs() - token.issued.secs(),
             scope: token.scope.clone(),
+            refresh: None,
+            id_token: None,
+            patient: None,
         })
     }
 
-    fn now_in_seconds(&self) -> Timestamp {
+    /// An identity token beside `token` (OpenID Connect Core §2): who signed in, for the client alone.
+    pub(super) fn id_token(&self, token: &AccessToken, ticket: &Ticket) -> Result<String, Refusal> {
+        let kind = match ticket.person {
+            Person::Patient(_) => "Patient",
+            Person::Professional(_) => "Practitioner",
+        };
+        let mut claims = serde_json::json!({
+            "iss": self.issuer, "sub": token.subject, "aud": token.client.to_string(), "iat": token.issued.secs(),
+            "exp": token.expires.secs(), "auth_time": ticket.auth_time.secs(),
+        });
+        if let Some(claims) = claims.as_object_mut() {
+            let fhir_user = format!("{}/{kind}/{}", self.audience, token.subject);
+            let more = [
+                ("nonce", ticket.nonce.clone()),
+                ("acr", Some(ticket.acr.clone()).filter(|acr| !acr.is_empty())),
+                ("fhirUser", Some(fhir_user).filter(|_| token.scope.split(' ').any(|s| s == "fhirUser"))),
+            ];
+            claims.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
+        }
+        let signer = self.identity.signer(self.clock.now());
+        signer.sign("JWT", claims.to_string().as_bytes()).map_err(|_| Refusal::Unavailable)
+    }
+
+    pub(super) fn now_in_seconds(&self) -> Timestamp {
         Timestamp::from_secs(self.clock.now().secs())
     }
 
-    fn token_id(&self) -> Result<String, Refusal> {
+    pub(super) fn token_id(&self) -> Result<String, Refusal> {
         let bytes = chance::bytes::<16>(&*self.chance).map_err(|_| Refusal::Unavailable)?;
         Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
     }

@@ -1,20 +1,38 @@
 //! Who is asking.
 //!
-//! Lives here: access tokens, made for enrolled software ([`Issuer`]) and checked at each request
+//! Lives here: access tokens, made for enrolled software ([`Issuer`]), allowed by people ([`Authorizer`]) and checked at each request
 //! ([`Authenticator`]); sessions of people ([`Sessions`]); the enrolment of patients and their devices ([`Patients`]).
 //! May touch: `proof`, `vault` (token and registry keys), `store`, `ledger`, `directory`.
 //! Must never: decide what an actor may see.
 
+mod authorize;
 mod bearer;
+mod exchange;
+mod grant;
+mod introspect;
 mod issue;
 mod patients;
+mod picker;
 mod possession;
+mod request;
+mod scopes;
 mod session;
+mod software;
+mod ticket;
+mod voucher;
 
+pub use authorize::{
+    Answered, Authorizer, CODE_SECONDS, OFFLINE_SECONDS, Page, REQUEST_SECONDS, REQUEST_URI, Reply, Visit,
+};
 pub use bearer::{Authenticator, Credentials, LONGEST_SECONDS, Unauthenticated};
+pub use grant::{GrantError, Grants};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use patients::{Identifier, PatientError, Patients};
 pub use possession::{PERIOD_SECONDS, Possession, Unproved};
+pub use picker::Picker;
+pub use request::{AuthorizationRequest, NotAsked};
 pub use session::{
     COOKIE, IDLE_SECONDS, LONGEST_SESSION_SECONDS, Login, Person, Provider, SessionError, Sessions, SignedIn, Who,
 };
+pub use software::ClientProof;
+pub use voucher::Vouchers;

@@ -47,6 +47,8 @@ pub struct Bearer {
     pub purpose: Purpose,
     /// What the token allows.
     pub scopes: Vec<ClinicalScope>,
+    /// The one patient it was made for; with it nobody else's record is asked for (DX-17).
+    pub only: Option<PatientId>,
 }
 
 /// For whom a token was made.

@@ -1,24 +1,32 @@
 //! The authorization server's endpoints.
 //!
-//! Lives here: the token endpoint for enrolled software, our public keys, the metadata that tell where they are.
-//! May touch: `identity`, `http`.
-//! Must never: name `store`, `vault` or `policy`; say why a client was not believed.
+//! Lives here: the endpoints at which people allow software to act for them and software fetches and gives back its
+//! tokens, the one page that asks, our public keys, the metadata that tell where all that is.
+//! May touch: `identity`, `http`, the words of `model`.
+//! Must never: name `store`, `vault` or `policy`; say why a client was not believed; redirect to what is not enrolled.
 
+mod authorize;
 mod development;
+mod form;
 mod metadata;
+mod page;
 mod token;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 
-use crate::identity::Issuer;
+use crate::http::problem;
+use crate::identity::{Authorizer, Issuer};
 
 /// What the endpoints need.
 pub struct Server {
     /// Makes tokens.
     pub issuer: Arc<Issuer>,
+    /// Takes up and answers authorization requests.
+    pub authorizer: Arc<Authorizer>,
     /// Whether the development identity provider is served.
     pub development: bool,
 }
@@ -31,9 +39,20 @@ pub fn router(server: Arc<Server>) -> Router {
         Router::new()
     };
     development
+        .route("/oauth/authorize", get(authorize::get).post(authorize::post))
+        .route("/oauth/answer", post(authorize::answer))
+        .route("/oauth/style.css", get(style))
+        .route("/oauth/par", post(authorize::push))
         .route("/oauth/token", post(token::token))
+        .route("/oauth/introspect", post(token::introspect))
+        .route("/oauth/revoke", post(token::revoke))
         .route("/oauth/jwks", get(metadata::jwks))
         .route("/.well-known/oauth-authorization-server", get(metadata::server))
+        .route("/.well-known/openid-configuration", get(metadata::server))
         .route("/fhir/.well-known/smart-configuration", get(metadata::smart))
         .with_state(server)
+}
+
+async fn style() -> axum::http::Response<axum::body::Body> {
+    problem(StatusCode::OK, "text/css; charset=utf-8", page::STYLE)
 }

@@ -4,15 +4,29 @@ use super::claims::{object, only, text};
 use super::jws::{self, Rules};
 use super::key::Algorithm;
 use super::write::Object;
-use super::{Iua, Memo, PublicKey, Refused, Thumbprint, Window};
+use super::{Claims, Iua, Memo, PublicKey, Refused, Thumbprint, Window};
 use crate::clock::Timestamp;
-use crate::id::{ClientId, PatientId};
+use crate::id::{ClientId, GrantId, PatientId};
 
 /// The value of `typ`.
 pub const TYP: &str = "at+jwt";
 
-const CLAIMS: [&str; 11] =
-    ["iss", "aud", "sub", "client_id", "iat", "exp", "jti", "scope", "patient", "cnf", "extensions"];
+const CLAIMS: [&str; 14] = [
+    "iss",
+    "aud",
+    "sub",
+    "client_id",
+    "iat",
+    "exp",
+    "jti",
+    "scope",
+    "patient",
+    "cnf",
+    "extensions",
+    "grant_id",
+    "auth_time",
+    "acr",
+];
 const LONGEST_SCOPE: usize = 4096;
 
 /// What an access token says. It is a pointer: client, grant and consents are looked up at each use (J37, J38).
@@ -40,6 +54,19 @@ pub struct AccessToken {
     pub bound_to: Option<Thumbprint>,
     /// `extensions.ihe_iua`
     pub iua: Iua,
+    /// The person behind it, when there is one.
+    pub person: Option<Behind>,
+}
+
+/// The person behind a token, and what they allowed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Behind {
+    /// `grant_id`, with which the token dies.
+    pub grant: GrantId,
+    /// `auth_time`
+    pub authenticated: Timestamp,
+    /// `acr`
+    pub acr: Option<String>,
 }
 
 /// What a token must agree with.
@@ -71,6 +98,13 @@ impl AccessToken {
             .optional("patient", self.patient.map(|p| p.to_string()).as_deref());
         let claims = match self.bound_to {
             Some(key) => claims.json("cnf", &Object::new().text("jkt", &key.to_string()).end()),
+            None => claims,
+        };
+        let claims = match &self.person {
+            Some(person) => claims
+                .text("grant_id", &person.grant.to_string())
+                .int("auth_time", person.authenticated.secs())
+                .optional("acr", person.acr.as_deref()),
             None => claims,
         };
         claims.json("extensions", &self.iua.to_json()).end()
@@ -136,6 +170,7 @@ pub fn verify_but_for_time(
             Some(text(cnf, "jkt")?.parse()?)
         }
     };
+    let person = behind(&claims)?;
     Ok(AccessToken {
         issuer: expected.issuer.to_owned(),
         audience: expected.audience.to_owned(),
@@ -148,5 +183,19 @@ pub fn verify_but_for_time(
         patient: patient.map_err(|_| Refused::because("patient"))?,
         bound_to,
         iua: Iua::read(&claims)?,
+        person,
     })
+}
+
+/// All that is said of a person, or none of it (OA-02).
+fn behind(claims: &Claims<'_>) -> Result<Option<Behind>, Refused> {
+    let Some(grant) = claims.optional_text("grant_id")? else {
+        let said = claims.get("auth_time").is_some() || claims.get("acr").is_some();
+        return if said { Err(Refused::because("person without grant")) } else { Ok(None) };
+    };
+    Ok(Some(Behind {
+        grant: grant.parse().map_err(|_| Refused::because("grant_id"))?,
+        authenticated: claims.time("auth_time")?,
+        acr: claims.optional_text("acr")?.map(str::to_owned),
+    }))
 }

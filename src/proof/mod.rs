@@ -27,7 +27,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use access_token::AccessToken;
+pub use access_token::{AccessToken, Behind};
 pub use claims::{Claims, Window};
 pub use client_assertion::{ClientAssertion, Profile};
 pub use consent_token::ConsentToken;

@@ -10,6 +10,7 @@
 pub mod consents;
 pub mod gather;
 pub mod log;
+pub mod oauth;
 pub mod registry;
 pub mod rows;
 pub mod sessions;

@@ -8,7 +8,7 @@ use super::epoch::{self, EpochMark, Epochs};
 use super::patient_key::{NotUnwrapped, PatientKeys, Use, WrappedKey};
 use super::root::Root;
 use super::service_key::ServiceKeys;
-use super::{Indexer, LogSigner, NonceMac, RegistrySigner, RegistryVerifier, RowMac, TokenSigner, VaultError};
+use super::{Indexer, LogSigner, NonceMac, RegistrySigner, RegistryVerifier, RowMac, TokenKeys, TokenSigner, VaultError};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
@@ -95,10 +95,22 @@ impl Keyring {
         self.0.service.nonce.clone()
     }
 
-    /// Signs access tokens.
+    /// Sign access tokens.
+    #[must_use]
+    pub fn access_keys(&self) -> TokenKeys {
+        self.0.service.access.clone()
+    }
+
+    /// Sign identity tokens.
+    #[must_use]
+    pub fn identity_keys(&self) -> TokenKeys {
+        self.0.service.identity.clone()
+    }
+
+    /// Signs access tokens at this moment.
     #[must_use]
     pub fn access_signer(&self) -> TokenSigner {
-        self.0.service.access.clone()
+        self.0.service.access.signer(self.0.setup.clock.now())
     }
 
     /// Countersigns consents.

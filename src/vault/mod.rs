@@ -29,6 +29,7 @@ mod service_key;
 mod shred;
 mod sign;
 mod token;
+mod token_keys;
 mod wrap;
 
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use seal::Opened;
 pub use shred::{ShredCertificate, Which};
 pub use sign::{LogSigner, RegistrySigner, RegistryVerifier, SIGNATURE_BYTES};
 pub use token::TokenSigner;
+pub use token_keys::{LEAD_SECONDS, LINGER_SECONDS, TokenKeys};
 
 use crate::chance::NoChance;
 use crate::db::DbError;

@@ -85,6 +85,12 @@ impl Place {
         Self { patient, table: "consent_request", column: "request", row: *request.as_bytes(), version: 0 }
     }
 
+    /// What a secret that was given out stands for; `row` is the beginning of its hash.
+    #[must_use]
+    pub const fn voucher(patient: PatientId, row: [u8; 16], kind: i64) -> Self {
+        Self { patient, table: "oauth_secret", column: "voucher", row, version: kind }
+    }
+
     /// The personal part of a deed: its salt (32 bytes), then its canonical bytes.
     #[must_use]
     pub const fn personal(patient: PatientId, deed: DeedId) -> Self {
@@ -94,7 +100,7 @@ impl Place {
     /// The class of the column. A column nobody listed is content, the class that the fewest may open.
     pub(super) fn class(&self) -> Class {
         match self.column {
-            "facts" | "found" | "evidence" | "request" => Class::Label,
+            "facts" | "found" | "evidence" | "request" | "voucher" => Class::Label,
             "personal" => Class::Log,
             _ => Class::Content,
         }

@@ -1,11 +1,11 @@
 //! The deployment's own keys: one each for the blind index, row MACs, nonces, access
-//! tokens, consent tokens, the log and the registry.
+//! tokens, identity tokens, consent tokens, the log and the registry.
 
 use super::bind::Binding;
 use super::epoch::Epochs;
 use super::root::DOES_NOT_OPEN;
 use super::wrap::{self, Key, SUITE};
-use super::{Indexer, LogSigner, NonceMac, RegistrySigner, RowMac, TokenSigner, VaultError, sign, token};
+use super::{Indexer, LogSigner, NonceMac, RegistrySigner, RowMac, TokenKeys, TokenSigner, VaultError, sign, token};
 use crate::chance::Chance;
 use crate::db::{Arg, Db};
 use crate::secret::Secret;
@@ -15,8 +15,10 @@ pub(super) struct ServiceKeys {
     pub(super) index: Indexer,
     pub(super) row: RowMac,
     pub(super) nonce: NonceMac,
-    /// Signs access tokens, and nothing else.
-    pub(super) access: TokenSigner,
+    /// Sign access tokens, and nothing else.
+    pub(super) access: TokenKeys,
+    /// Sign identity tokens, and nothing else.
+    pub(super) identity: TokenKeys,
     /// Signs consent tokens, and nothing else (J30).
     pub(super) consent: TokenSigner,
     pub(super) log: LogSigner,
@@ -30,6 +32,10 @@ pub(super) struct WrappedService {
     pub(super) epoch: i64,
     pub(super) wrapped: Vec<u8>,
     pub(super) public: Vec<u8>,
+    /// From when on it is used, µs; 0 from the beginning.
+    pub(super) begins: i64,
+    /// From when on it is not, µs; 0 while that is open.
+    pub(super) ends: i64,
 }
 
 impl WrappedService {
@@ -42,7 +48,10 @@ impl WrappedService {
             .field(self.name.as_bytes())?
             .field(&self.version.to_be_bytes())?
             .field(&epoch.to_be_bytes())?
-            .field(&self.public)
+            .field(&self.public)?
+            // Its time too: a key whose end was put off would be taken after it was retired.
+            .field(&self.begins.to_be_bytes())?
+            .field(&self.ends.to_be_bytes())
     }
 
     fn unwrap(&self, deployment: &str, epochs: &Epochs) -> Result<Secret<Vec<u8>>, VaultError> {
@@ -57,9 +66,52 @@ impl WrappedService {
         wrap::wrap(kek, &self.place(deployment, epoch)?, secret.expose(), chance)
     }
 
-    /// All rows; there are seven.
+    /// A fresh secret wrapped for this row.
+    pub(super) fn wrap(
+        &self,
+        deployment: &str,
+        epochs: &Epochs,
+        secret: &Secret<Vec<u8>>,
+        chance: &dyn Chance,
+    ) -> Result<Vec<u8>, VaultError> {
+        let (epoch, kek) = epochs.current();
+        wrap::wrap(kek, &self.place(deployment, epoch)?, secret.expose(), chance)
+    }
+
+    /// The same key wrapped under the current epoch for a row that ends at `ends`.
+    pub(super) fn ending(
+        &self,
+        deployment: &str,
+        epochs: &Epochs,
+        chance: &dyn Chance,
+        ends: i64,
+    ) -> Result<Vec<u8>, VaultError> {
+        let secret = self.unwrap(deployment, epochs)?;
+        let (name, public) = (self.name.clone(), self.public.clone());
+        let Self { version, epoch, begins, .. } = *self;
+        let row = Self { name, version, epoch, wrapped: Vec::new(), public, begins, ends };
+        row.wrap(deployment, epochs, &secret, chance)
+    }
+
+    /// The signers of all versions of `name`.
+    pub(super) fn signers<'r>(
+        rows: &'r [Self],
+        name: &str,
+        deployment: &str,
+        epochs: &Epochs,
+    ) -> Result<Vec<(TokenSigner, &'r Self)>, VaultError> {
+        let of = rows.iter().filter(|row| row.name == name);
+        of.map(|row| {
+            let secret = row.unwrap(deployment, epochs).map_err(|_| DOES_NOT_OPEN)?;
+            Ok((TokenSigner::read(&secret, &row.public)?, row))
+        })
+        .collect()
+    }
+
+    /// All rows; each version of each key.
     pub(super) async fn all(db: &Db) -> Result<Vec<Self>, VaultError> {
-        const SQL: &str = "SELECT name, version, epoch, wrapped, public_key FROM service_key ORDER BY name, version";
+        const SQL: &str = "SELECT name, version, epoch, wrapped, public_key, begins, ends FROM service_key \
+                           ORDER BY name, version";
         let read = |row: &crate::db::Row<'_>| {
             Ok(Self {
                 name: row.text(0)?.to_owned(),
@@ -67,6 +119,8 @@ impl WrappedService {
                 epoch: row.int(2)?,
                 wrapped: row.bytes(3)?.to_vec(),
                 public: row.bytes(4)?.to_vec(),
+                begins: row.int(5)?,
+                ends: row.int(6)?,
             })
         };
         Ok(db.all("service_key", SQL, &[], read).await?)
@@ -80,20 +134,22 @@ impl ServiceKeys {
         deployment: &str,
         chance: &dyn Chance,
     ) -> Result<Vec<(&'static str, Vec<Arg<'static>>)>, VaultError> {
-        const SQL: &str = "INSERT INTO service_key (name, version, epoch, wrapped, public_key, updated_by) \
-                           VALUES ($1, 1, $2, $3, $4, 'init keystore')";
+        const SQL: &str = "INSERT INTO service_key (name, version, epoch, wrapped, public_key, begins, ends, updated_by) \
+                           VALUES ($1, 1, $2, $3, $4, 0, 0, 'init keystore')";
         let (epoch, kek) = epochs.current();
         let mut statements = Vec::new();
-        for name in ["index", "row", "nonce", "access", "consent", "log", "registry"] {
+        for name in ["index", "row", "nonce", "access", "identity", "consent", "log", "registry"] {
             let (secret, public) = match name {
-                "access" | "consent" => token::generate()?,
+                "access" | "identity" | "consent" => token::generate()?,
                 "log" | "registry" => {
                     let seed = Key::fresh(chance)?;
                     (Secret::new(seed.0.to_vec()), sign::public_of(&seed)?)
                 }
                 _ => (Secret::new(Key::fresh(chance)?.0.to_vec()), Vec::new()),
             };
-            let row = WrappedService { name: name.to_owned(), version: 1, epoch, wrapped: Vec::new(), public };
+            let (begins, ends) = (0, 0);
+            let row =
+                WrappedService { name: name.to_owned(), version: 1, epoch, wrapped: Vec::new(), public, begins, ends };
             let wrapped = wrap::wrap(kek, &row.place(deployment, epoch)?, secret.expose(), chance)?;
             statements.push((SQL, vec![name.into(), epoch.into(), wrapped.into(), row.public.into()]));
         }
@@ -111,12 +167,14 @@ impl ServiceKeys {
         };
         let key = |name: &str| find(name).and_then(|(secret, public)| Ok((Key::read(&secret)?, public)));
         let (log, registry) = (key("log")?, key("registry")?);
-        let (access, consent) = (find("access")?, find("consent")?);
+        let consent = find("consent")?;
+        let keys = |name| TokenKeys::new(WrappedService::signers(&rows, name, deployment, epochs)?);
         Ok(Self {
             index: Indexer::new(&key("index")?.0),
             row: RowMac::new(&key("row")?.0),
             nonce: NonceMac::new(&key("nonce")?.0),
-            access: TokenSigner::read(&access.0, access.1)?,
+            access: keys("access")?,
+            identity: keys("identity")?,
             consent: TokenSigner::read(&consent.0, consent.1)?,
             log: LogSigner::read(&log.0, log.1)?,
             registry: RegistrySigner::read(&registry.0, registry.1)?,

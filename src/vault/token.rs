@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
-use josekit::jwk::{JwkSet, KeyPair as _};
+use josekit::jwk::KeyPair as _;
 use josekit::jws::alg::ecdsa::EcdsaJwsSigner;
 use josekit::jws::{ES256, JwsHeader, serialize_compact};
 use ring::digest::{SHA256, digest};
@@ -19,7 +19,7 @@ struct Token {
     signer: EcdsaJwsSigner,
     kid: String,
     public: [u8; 65],
-    jwk_set: String,
+    jwk: String,
 }
 
 /// A fresh key pair: PKCS#8 private key and raw public key.
@@ -53,10 +53,8 @@ impl TokenSigner {
         pair.set_key_id(Some(&kid));
         let mut jwk = pair.to_jwk_public_key();
         jwk.set_key_use("sig");
-        let mut set = JwkSet::new();
-        set.push_key(jwk);
         let signer = ES256.signer_from_der(private.expose()).map_err(|_| VaultError::Refused)?;
-        Ok(Self(Arc::new(Token { signer, kid, public: raw, jwk_set: set.to_string() })))
+        Ok(Self(Arc::new(Token { signer, kid, public: raw, jwk: jwk.to_string() })))
     }
 
     /// Signs `claims` (a JSON object, signed as the bytes given) with header `typ`, which keeps one kind of token
@@ -80,10 +78,10 @@ impl TokenSigner {
         &self.0.public
     }
 
-    /// The JWK set to publish (RFC 7517 §5).
+    /// The public key as a JWK to publish (RFC 7517 §4).
     #[must_use]
-    pub fn jwk_set(&self) -> &str {
-        &self.0.jwk_set
+    pub fn jwk(&self) -> &str {
+        &self.0.jwk
     }
 }
 
@@ -91,6 +89,7 @@ impl TokenSigner {
 mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use josekit::jwk::JwkSet;
     use josekit::jws::deserialize_compact;
     use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
@@ -102,7 +101,7 @@ mod tests {
         let signer = TokenSigner::read(&private, &public).unwrap();
         let token = signer.sign("consent+jwt", br#"{"iss":"https://garant.example"}"#).unwrap();
 
-        let set = JwkSet::from_bytes(signer.jwk_set()).unwrap();
+        let set = JwkSet::from_bytes(format!(r#"{{"keys":[{}]}}"#, signer.jwk())).unwrap();
         let [jwk] = set.get(signer.kid())[..] else { panic!("one key under this kid") };
         assert_eq!((jwk.key_use(), jwk.algorithm(), jwk.parameter("d")), (Some("sig"), Some("ES256"), None));
         let (claims, header) = deserialize_compact(&token, &ES256.verifier_from_jwk(jwk).unwrap()).unwrap();

@@ -74,6 +74,7 @@ fn token(world: &World, patient: Option<PatientId>) -> String {
             role: None,
             purpose: Some(if patient.is_some() { Purpose::Patrqt } else { Purpose::Treat }),
         },
+        person: None,
     };
     world.house.keyring.access_signer().sign(access_token::TYP, token.to_claims_json().as_bytes()).unwrap()
 }

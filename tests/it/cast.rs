@@ -61,6 +61,8 @@ pub struct Clinic {
     pub key: Key,
 }
 
+/// Where the clinic's software takes people back.
+pub const REDIRECT: &str = "https://app.example/cb";
 pub const SCOPES: [&str; 2] = ["Condition.crs", "Observation.crs"];
 
 impl Patient {
@@ -110,7 +112,8 @@ impl Clinic {
             organisation: clinic.organisation,
             name: "Logiciel".to_owned(),
             profile: Profile::Smart,
-            key: clinic.key.jwk.clone(),
+            keys: vec![clinic.key.jwk.clone()],
+            redirects: vec![REDIRECT.to_owned()],
             scopes: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
             active: true,
         });
@@ -130,6 +133,7 @@ impl Clinic {
             },
             purpose: Purpose::Treat,
             scopes: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+            only: None,
         }
     }
 
@@ -161,8 +165,8 @@ impl Clinic {
         let assertion = self.assertion(house.config.issuer(), house.clock.now());
         let request = TokenRequest {
             grant_type: "client_credentials",
-            assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            assertion: &assertion,
+            assertion_type: Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            assertion: Some(&assertion),
             scope: "system/Observation.crs system/Condition.crs",
             ..TokenRequest::default()
         };

@@ -57,13 +57,17 @@ CREATE TABLE service_key (
     epoch BIGINT NOT NULL REFERENCES epoch (epoch),
     wrapped BYTEA NOT NULL,
     public_key BYTEA NOT NULL,
+    begins BIGINT NOT NULL,
+    ends BIGINT NOT NULL,
     updated_by TEXT NOT NULL,
     PRIMARY KEY (name, version)
 );
 COMMENT ON TABLE service_key IS 'The deployment''s own keys: blind index, row MAC, tokens, log, registry.';
-COMMENT ON COLUMN service_key.name IS 'What the key is for: ''index'', ''row'', ''nonce'', ''access'', ''consent'', ''log'' or ''registry''.';
+COMMENT ON COLUMN service_key.name IS 'What the key is for: ''index'', ''row'', ''nonce'', ''access'', ''identity'', ''consent'', ''log'' or ''registry''.';
 COMMENT ON COLUMN service_key.version IS 'Version of the key, from 1.';
 COMMENT ON COLUMN service_key.epoch IS 'The epoch whose key it is wrapped under.';
 COMMENT ON COLUMN service_key.wrapped IS 'The secret or private key, wrapped.';
 COMMENT ON COLUMN service_key.public_key IS 'The public key; empty for a symmetric one.';
+COMMENT ON COLUMN service_key.begins IS 'From when on it is used, in microseconds since 1970; 0 from the beginning.';
+COMMENT ON COLUMN service_key.ends IS 'From when on it is not, in microseconds since 1970; 0 while that is open.';
 COMMENT ON COLUMN service_key.updated_by IS 'The transaction that wrote the row last.';

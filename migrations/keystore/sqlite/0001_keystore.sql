@@ -53,7 +53,7 @@ CREATE INDEX patient_key_epoch ON patient_key (epoch, patient);
 
 -- The deployment's own keys: blind index, row MAC, tokens, log, registry.
 CREATE TABLE service_key (
-    -- What the key is for: 'index', 'row', 'nonce', 'access', 'consent', 'log' or 'registry'.
+    -- What the key is for: 'index', 'row', 'nonce', 'access', 'identity', 'consent', 'log' or 'registry'.
     name TEXT NOT NULL,
     -- Version of the key, from 1.
     version INTEGER NOT NULL,
@@ -63,6 +63,10 @@ CREATE TABLE service_key (
     wrapped BLOB NOT NULL,
     -- The public key; empty for a symmetric one.
     public_key BLOB NOT NULL,
+    -- From when on it is used, in microseconds since 1970; 0 from the beginning.
+    begins INTEGER NOT NULL,
+    -- From when on it is not, in microseconds since 1970; 0 while that is open.
+    ends INTEGER NOT NULL,
     -- The transaction that wrote the row last.
     updated_by TEXT NOT NULL,
     PRIMARY KEY (name, version)

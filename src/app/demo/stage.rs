@@ -182,7 +182,8 @@ async fn enrol_client(house: &House, c: &GranteeClient, cast: &Cast, purpose: Pu
         organisation: cast.organisation(&c.organisation)?.parse()?,
         name: c.name.clone(),
         profile: if c.profile == "fapi2" { Profile::Fapi2 } else { Profile::Smart },
-        key: OutsideKey::read(&secret)?.jwk(),
+        keys: vec![OutsideKey::read(&secret)?.jwk()],
+        redirects: Vec::new(),
         scopes,
         active: true,
     };

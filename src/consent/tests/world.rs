@@ -75,7 +75,8 @@ fn client(id: ClientId, organisation: OrganisationId) -> Party {
         organisation,
         name: "Logiciel".into(),
         profile: Profile::Smart,
-        key: r#"{"kty":"EC"}"#.into(),
+        keys: vec![r#"{"kty":"EC"}"#.into()],
+        redirects: Vec::new(),
         scopes: vec!["*.cruds".parse().unwrap()],
         active: true,
     })
@@ -243,6 +244,7 @@ impl World {
             },
             purpose: Purpose::Treat,
             scopes: vec!["*.cruds".parse().unwrap()],
+            only: None,
         }
     }
 
@@ -255,6 +257,7 @@ impl World {
             },
             purpose: Purpose::Hpaymt,
             scopes: vec!["*.cruds".parse().unwrap()],
+            only: None,
         }
     }
 

@@ -161,7 +161,8 @@ impl World {
                 organisation: HOSPITAL,
                 name: "Software".into(),
                 profile: Profile::Smart,
-                key: signer().1,
+                keys: vec![signer().1],
+                redirects: Vec::new(),
                 scopes: scopes.clone(),
                 active: true,
             }),
@@ -171,7 +172,7 @@ impl World {
         }
         let professional = Some((PHYSICIAN, profession));
         let subject = Subject::Client { client: CLIENT, organisation: HOSPITAL, professional };
-        Bearer { subject, purpose: Purpose::Treat, scopes }
+        Bearer { subject, purpose: Purpose::Treat, scopes, only: None }
     }
 
     /// A consent of `patient` for the hospital, signed, countersigned and recorded as a grant is.
@@ -256,6 +257,7 @@ pub(super) fn themself(patient: PatientId) -> Bearer {
         subject: Subject::Patient(patient),
         purpose: Purpose::Patrqt,
         scopes: vec!["*.rs".parse::<ClinicalScope>().unwrap()],
+        only: None,
     }
 }
 

@@ -80,6 +80,11 @@ pub(in crate::proof) fn access() -> AccessToken {
             role: Some(Coding { system: "urn:oid:1.2.250.1.213.1.1.5.5".into(), code: "10".into() }),
             purpose: Some(Purpose::Treat),
         },
+        person: Some(crate::proof::Behind {
+            grant: crate::id::GrantId::from_bytes([8; 16]),
+            authenticated: NOW.plus_secs(-70),
+            acr: Some("eidas2".into()),
+        }),
     }
 }
 
