@@ -121,7 +121,10 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Trouble> {
 }
 
 /// Enrols a party and prints its id.
-pub(super) async fn enrol(opening: &Opening, party: impl FnOnce(&House) -> Result<Party, Trouble>) -> Result<ExitCode, Trouble> {
+pub(super) async fn enrol(
+    opening: &Opening,
+    party: impl FnOnce(&House) -> Result<Party, Trouble>,
+) -> Result<ExitCode, Trouble> {
     let (house, chores) = opening.house().await?;
     let party = party(&house)?;
     house.enrolments.enrol(&party).await.map_err(Trouble::of)?;

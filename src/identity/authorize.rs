@@ -15,8 +15,7 @@ use super::software::ClientProof;
 use super::ticket::Ticket;
 use super::voucher::{Kind, Voucher, Vouchers};
 use super::{Issuer, Refusal};
-use crate::clock::Timestamp;
-use crate::directory::{Client, Profile};
+use crate::directory::Client;
 use crate::id::{OrganisationId, PatientId};
 use crate::json::{self, Limits};
 use crate::model::{ClinicalScope, Purpose};
@@ -191,7 +190,7 @@ impl Authorizer {
             tracing::warn!(target: "garant::security", client = %client.id, "a request_uri of another client");
             return Err(NotAsked::Here("request_uri of another client"));
         }
-        self.still_enrolled(&client, &wish)?;
+        still_enrolled(&client, &wish)?;
         let signed = match cookie {
             Some(cookie) => self.sessions.current(cookie).await.map_err(|_| NotAsked::Unavailable)?,
             None => None,
@@ -238,7 +237,7 @@ impl Authorizer {
         }
         let (request, wish) = self.kept(&shown.request).await?;
         let client = self.issuer.client(wish.client).await.map_err(|_| NotAsked::Here("client"))?;
-        self.still_enrolled(&client, &wish)?;
+        still_enrolled(&client, &wish)?;
         if !reply.allow {
             self.use_up(&request).await?;
             return Err(wish.back("access_denied"));
@@ -377,9 +376,8 @@ impl Authorizer {
 
     async fn named(&self, client_id: Option<&str>) -> Result<Client, NotAsked> {
         let id = client_id.and_then(|id| id.parse().ok()).ok_or(NotAsked::Here("client_id"))?;
-        self.issuer.client(id).await.map_err(|refusal| match refusal {
-            Refusal::Unavailable => NotAsked::Unavailable,
-            _ => NotAsked::Here("client"),
+        self.issuer.client(id).await.map_err(|refusal| {
+            if matches!(refusal, Refusal::Unavailable) { NotAsked::Unavailable } else { NotAsked::Here("client") }
         })
     }
 
@@ -389,11 +387,6 @@ impl Authorizer {
         let voucher = voucher.filter(|v| !v.used).ok_or(NotAsked::Here("request unknown, over or answered"))?;
         let wish = Wish::parse(&voucher.body).ok_or(NotAsked::Unavailable)?;
         Ok((voucher, wish))
-    }
-
-    /// The register may have changed since the request was made.
-    fn still_enrolled(&self, client: &Client, wish: &Wish) -> Result<(), NotAsked> {
-        if client.redirects.contains(&wish.redirect) { Ok(()) } else { Err(NotAsked::Here("redirect_uri")) }
     }
 
     async fn use_up(&self, request: &Voucher) -> Result<(), NotAsked> {
@@ -423,6 +416,11 @@ impl Shown {
             tries: tree.int_of("tries")?,
         })
     }
+}
+
+/// The register may have changed since the request was made.
+fn still_enrolled(client: &Client, wish: &Wish) -> Result<(), NotAsked> {
+    if client.redirects.contains(&wish.redirect) { Ok(()) } else { Err(NotAsked::Here("redirect_uri")) }
 }
 
 /// Whether one patient is meant by a professional's request.

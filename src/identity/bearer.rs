@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
+use super::grant::Grants;
 use super::possession::{Possession, Unproved};
+use super::scopes::WORDS;
 use crate::clock::Clock;
 use crate::model::{Bearer, ClinicalScope, Subject};
-use super::grant::Grants;
-use super::scopes::WORDS;
-use crate::vault::TokenKeys;
 use crate::proof::{AccessToken, Memo, PublicKey, Window, access_token, dpop};
 use crate::recall::Recall;
 use crate::store::Store;
+use crate::vault::TokenKeys;
 
 /// The longest an access token lives, in seconds: revocation never waits for it, but a theft ends with it.
 pub const LONGEST_SECONDS: i64 = 300;
@@ -193,8 +193,8 @@ fn bearer(token: &AccessToken) -> Result<Bearer, Unauthenticated> {
         Some(_) => return Err(Unauthenticated::Refused("patient and subject differ")),
         None => (client(token)?, "system/"),
     };
-    let word = |s: &&str| !s.is_empty() && !(token.person.is_some() && WORDS.contains(s));
-    let scopes = token.scope.split(' ').filter(word).map(|s| {
+    let is_word = |s: &&str| s.is_empty() || (token.person.is_some() && WORDS.contains(s));
+    let scopes = token.scope.split(' ').filter(|s| !is_word(s)).map(|s| {
         s.strip_prefix(context).and_then(|s| s.parse::<ClinicalScope>().ok()).ok_or(Unauthenticated::Refused("scope"))
     });
     Ok(Bearer { subject, purpose, scopes: scopes.collect::<Result<_, _>>()?, only: token.patient })

@@ -32,12 +32,14 @@ impl Authorizer {
     async fn redeem(&self, request: TokenRequest<'_>) -> Result<Issued, Refusal> {
         let (believed, key) = self.show(&request).await?;
         let code = request.code.ok_or(Refusal::Request("code"))?;
-        let voucher = self.vouchers.find(Kind::Code, code).await?.ok_or(Refusal::InvalidGrant("code unknown or over"))?;
+        let voucher =
+            self.vouchers.find(Kind::Code, code).await?.ok_or(Refusal::InvalidGrant("code unknown or over"))?;
         let (grant, ticket) = opened(&voucher)?;
         if ticket.client != believed.client.id {
             tracing::warn!(target: "garant::security", client = %believed.client.id, "a code of another client");
             return Err(Refusal::InvalidGrant("code of another client"));
         }
+        self.stands(grant, &believed.client).await?;
         // Used up before anything else is looked at: a guess at the verifier costs the code.
         self.spend_or_end(&voucher, grant, "a code was used twice").await?;
         if let Err(refusal) = redeems(&ticket, &request, key) {
@@ -71,6 +73,7 @@ impl Authorizer {
             let standing = self.sessions.standing(session).await.map_err(|_| Refusal::Unavailable)?;
             standing.ok_or(Refusal::InvalidGrant("session over"))?;
         }
+        self.stands(grant, client).await?;
         // Only a public client's token changes hands each time; a confidential one proves itself (CF-05, FA-19).
         let rotates = client.is_public();
         if rotates {
@@ -86,6 +89,16 @@ impl Authorizer {
         let key = self.issuer.possession(request.dpop, believed.client.profile, url).await?;
         self.issuer.spend(&believed).await?;
         Ok((believed, key))
+    }
+
+    /// Asked before a secret is used up, never after: of many uses at once one must win, though the others end what
+    /// it wins (P48).
+    async fn stands(&self, grant: GrantId, client: &Client) -> Result<(), Refusal> {
+        match self.grants.stands(grant, client.id).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::InvalidGrant("grant ended")),
+            Err(_) => Err(Refusal::Unavailable),
+        }
     }
 
     /// Uses a secret up; whoever comes second ends everything that came of it (OA-42, OA-43).
@@ -106,10 +119,6 @@ impl Authorizer {
         (grant, key): (GrantId, Option<Thumbprint>),
         refreshes: bool,
     ) -> Result<Issued, Refusal> {
-        let stands = self.grants.stands(grant, client.id).await.map_err(|_| Refusal::Unavailable)?;
-        if !stands {
-            return Err(Refusal::InvalidGrant("grant ended"));
-        }
         let who = self.sessions.who(ticket.person).await.map_err(|_| Refusal::Unavailable)?;
         let who = who.ok_or(Refusal::InvalidGrant("nobody any more"))?;
         let now = self.issuer.now_in_seconds();
@@ -142,8 +151,7 @@ impl Authorizer {
             let until = ticket.until;
             let (redirect, challenge) = (String::new(), String::new());
             let ticket = Ticket { bound_to, redirect, challenge, ..ticket };
-            issued.refresh =
-                Some(self.vouchers.give(Kind::Refresh, Some(grant), &ticket.to_text(), until).await?);
+            issued.refresh = Some(self.vouchers.give(Kind::Refresh, Some(grant), &ticket.to_text(), until).await?);
         }
         Ok(issued)
     }

@@ -89,7 +89,8 @@ impl Issuer {
 
 fn active(said: &AccessToken) -> String {
     let claims: serde_json::Value = serde_json::from_str(&said.to_claims_json()).unwrap_or_default();
-    let mut body = serde_json::json!({ "active": true, "token_type": if said.bound_to.is_some() { "DPoP" } else { "Bearer" } });
+    let mut body =
+        serde_json::json!({ "active": true, "token_type": if said.bound_to.is_some() { "DPoP" } else { "Bearer" } });
     if let (Some(body), serde_json::Value::Object(claims)) = (body.as_object_mut(), claims) {
         body.extend(claims);
     }

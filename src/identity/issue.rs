@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::bearer::{LONGEST_SECONDS, Unauthenticated, use_once};
+use super::bearer::LONGEST_SECONDS;
+use super::possession::{Possession, Unproved};
 use super::session::Person;
 use super::software::{Believed, ClientProof};
 use super::ticket::Ticket;
-use super::possession::{Possession, Unproved};
 use crate::chance::{self, Chance};
 use crate::clock::{Clock, Timestamp};
 use crate::directory::{Client, Profile, Register};

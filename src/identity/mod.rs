@@ -28,8 +28,8 @@ pub use bearer::{Authenticator, Credentials, LONGEST_SECONDS, Unauthenticated};
 pub use grant::{GrantError, Grants};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use patients::{Identifier, PatientError, Patients};
-pub use possession::{PERIOD_SECONDS, Possession, Unproved};
 pub use picker::Picker;
+pub use possession::{PERIOD_SECONDS, Possession, Unproved};
 pub use request::{AuthorizationRequest, NotAsked};
 pub use session::{
     COOKIE, IDLE_SECONDS, LONGEST_SESSION_SECONDS, Login, Person, Provider, SessionError, Sessions, SignedIn, Who,

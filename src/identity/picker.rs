@@ -114,7 +114,11 @@ impl Picker {
                 Op::Revoke | Op::Lift => return Err(Refusal::Unavailable),
             }
         }
-        if excluded || scopes.is_empty() { Ok(Found::Not("no-consent", Some(keys))) } else { Ok(Found::Reached(scopes)) }
+        if excluded || scopes.is_empty() {
+            Ok(Found::Not("no-consent", Some(keys)))
+        } else {
+            Ok(Found::Reached(scopes))
+        }
     }
 
     async fn record(

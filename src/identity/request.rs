@@ -254,11 +254,11 @@ mod tests {
         }
     }
 
-    fn check(request: AuthorizationRequest<'_>) -> Result<Wish, NotAsked> {
+    fn check(request: &AuthorizationRequest<'_>) -> Result<Wish, NotAsked> {
         request.check(&client(Profile::Smart), false, BASE, Timestamp::from_secs(1))
     }
 
-    fn error(request: AuthorizationRequest<'_>) -> &'static str {
+    fn error(request: &AuthorizationRequest<'_>) -> &'static str {
         match check(request) {
             Err(NotAsked::Back { error, state, .. }) => {
                 assert_eq!(state.as_deref(), request.state.filter(|s| s.len() <= LONGEST_STATE));
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_checked_request_reads_back_the_same() {
-        let wish = check(AuthorizationRequest {
+        let wish = check(&AuthorizationRequest {
             dpop_jkt: Some(CHALLENGE),
             max_age: Some("60"),
             prompt: Some("login"),
@@ -281,7 +281,7 @@ mod tests {
         .unwrap();
         assert_eq!((wish.purpose, wish.max_age, wish.prompt), (Purpose::Coc, Some(60), Prompt::Login));
         assert_eq!(Wish::parse(&wish.to_text()), Some(wish));
-        let least = check(AuthorizationRequest { nonce: None, ..good() }).unwrap();
+        let least = check(&AuthorizationRequest { nonce: None, ..good() }).unwrap();
         assert_eq!(Wish::parse(&least.to_text()), Some(least));
     }
 
@@ -304,14 +304,14 @@ mod tests {
             "",
         ];
         for redirect in wrong {
-            let refused = check(AuthorizationRequest { redirect_uri: Some(redirect), ..good() });
+            let refused = check(&AuthorizationRequest { redirect_uri: Some(redirect), ..good() });
             assert!(matches!(refused, Err(NotAsked::Here(_))), "{redirect}");
         }
         for kind in [None, Some("token"), Some("code id_token"), Some("")] {
-            let refused = check(AuthorizationRequest { response_type: kind, ..good() });
+            let refused = check(&AuthorizationRequest { response_type: kind, ..good() });
             assert!(matches!(refused, Err(NotAsked::Here(_))), "{kind:?}");
         }
-        assert!(matches!(check(AuthorizationRequest { redirect_uri: None, ..good() }), Err(NotAsked::Here(_))));
+        assert!(matches!(check(&AuthorizationRequest { redirect_uri: None, ..good() }), Err(NotAsked::Here(_))));
     }
 
     #[test]
@@ -341,7 +341,7 @@ mod tests {
             ("invalid_scope", AuthorizationRequest { scope: None, ..good() }),
         ];
         for (code, request) in cases {
-            assert_eq!(error(request), code, "{request:?}");
+            assert_eq!(error(&request), code, "{request:?}");
         }
     }
 

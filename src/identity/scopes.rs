@@ -159,7 +159,9 @@ mod tests {
             let kind = ["*", "Observation", "Condition"][dice.below(3)];
             let letters: String = "cruds".chars().filter(|_| dice.below(2) == 1).collect();
             let category = ["", "?category=s|a", "?category=s|b", "?category=s|a&category=s|b"][dice.below(4)];
-            format!("{kind}.{}{category}", if letters.is_empty() { "r" } else { &letters }).parse::<ClinicalScope>().unwrap()
+            format!("{kind}.{}{category}", if letters.is_empty() { "r" } else { &letters })
+                .parse::<ClinicalScope>()
+                .unwrap()
         };
         let coding = |code: &str| crate::model::Coding { system: "s".into(), code: code.into() };
         for _ in 0..trials {

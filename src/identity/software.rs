@@ -127,9 +127,7 @@ mod tests {
             let kid = if kid.is_empty() { String::new() } else { format!(r#","kid":"{kid}""#) };
             format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{X}"{kid}}}"#)
         };
-        if PublicKey::from_jwk(jwk("").as_bytes()).is_err() {
-            panic!("the sample is a key");
-        }
+        assert!(PublicKey::from_jwk(jwk("").as_bytes()).is_ok());
         assert!(key(&[jwk("")], "any").is_some());
         assert!(key(&[jwk("a"), jwk("b")], "b").is_some());
         assert!(key(&[jwk("a"), jwk("a")], "a").is_none());

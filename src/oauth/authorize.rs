@@ -68,7 +68,7 @@ pub(super) async fn answer(State(server): State<Arc<Server>>, headers: HeaderMap
     match server.authorizer.answer(&reply, cookie(&headers, COOKIE)).await {
         Ok(Answered::Again(asked)) => page::ask(&asked),
         Ok(Answered::Code { redirect, code, state }) => {
-            go(&back(server, &redirect, &format!("code={}", escaped(&code)), state.as_deref()))
+            go(&back(&server, &redirect, &format!("code={}", escaped(&code)), state.as_deref()))
         }
         Err(not) => refuse(&server, not),
     }

@@ -33,9 +33,10 @@ impl<'t> Form<'t> {
             return None;
         }
         let pairs = pairs(text).ok()?;
-        let repeated = pairs.iter().enumerate().any(|(i, (name, _))| {
-            name != repeatable && pairs.iter().skip(i + 1).any(|(other, _)| other == name)
-        });
+        let repeated = pairs
+            .iter()
+            .enumerate()
+            .any(|(i, (name, _))| name != repeatable && pairs.iter().skip(i + 1).any(|(other, _)| other == name));
         (!repeated).then_some(Self(pairs))
     }
 

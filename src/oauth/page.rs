@@ -31,14 +31,18 @@ pub(super) fn ask(page: &Page) -> Response<Body> {
     let who = page.professional.as_ref().map_or_else(
         || {
             both(
-                &format!("Le logiciel « {client} » ({organisation}) demande à accéder à <strong>votre</strong> dossier."),
+                &format!(
+                    "Le logiciel « {client} » ({organisation}) demande à accéder à <strong>votre</strong> dossier."
+                ),
                 &format!("The software “{client}” ({organisation}) asks for access to <strong>your</strong> record."),
             )
         },
         |name| {
             let (name, purpose) = (html(name), page.purpose.code());
             both(
-                &format!("{name}, le logiciel « {client} » ({organisation}) demande à agir pour vous (motif : {purpose})."),
+                &format!(
+                    "{name}, le logiciel « {client} » ({organisation}) demande à agir pour vous (motif : {purpose})."
+                ),
                 &format!("{name}, the software “{client}” ({organisation}) asks to act for you (purpose: {purpose})."),
             )
         },
@@ -220,7 +224,9 @@ mod tests {
             let professional = named.then(|| "<i>Dr</i>".to_owned());
             let page = Page { professional, names_patient: named, named_in_vain: named, ..page() };
             let response = ask(&page);
-            for (name, value) in [("x-frame-options", "DENY"), ("referrer-policy", "no-referrer"), ("cache-control", "no-store")] {
+            for (name, value) in
+                [("x-frame-options", "DENY"), ("referrer-policy", "no-referrer"), ("cache-control", "no-store")]
+            {
                 assert_eq!(response.headers()[name], value);
             }
             let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();

@@ -104,7 +104,8 @@ impl Store {
 
     /// What a secret of this kind stands for.
     pub async fn secret(&self, kind: &'static str, secret: &[u8; 32]) -> Result<Option<SecretRow>, DbError> {
-        const SQL: &str = "SELECT secret, family, body, expires, used FROM oauth_secret WHERE secret = $1 AND kind = $2";
+        const SQL: &str =
+            "SELECT secret, family, body, expires, used FROM oauth_secret WHERE secret = $1 AND kind = $2";
         let read = |row: &Row<'_>| {
             Ok(SecretRow {
                 secret: row.array(0)?,

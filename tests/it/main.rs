@@ -21,6 +21,7 @@
     reason = "these tests look at the house from outside: at its processes, its databases and the real time"
 )]
 
+mod apps;
 mod cast;
 mod house;
 mod process;
@@ -33,6 +34,7 @@ mod doors;
 mod erased;
 mod faults;
 mod framing;
+mod grants;
 mod hangups;
 mod kills;
 mod logs;
