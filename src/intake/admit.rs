@@ -20,8 +20,13 @@ pub(super) struct Allowed {
 
 impl Allowed {
     /// By the guarantor, who keeps the record.
-    pub(super) const GUARANTOR: Self =
-        Self { ground: Ground::Guarantor, basis: Vec::new(), on: Footing { until: Timestamp(i64::MAX), enrolments: Vec::new(), asker: None }, purpose: None, policy: None };
+    pub(super) const GUARANTOR: Self = Self {
+        ground: Ground::Guarantor,
+        basis: Vec::new(),
+        on: Footing { until: Timestamp(i64::MAX), enrolments: Vec::new(), asker: None },
+        purpose: None,
+        policy: None,
+    };
 }
 
 impl Intake {

@@ -449,9 +449,7 @@ impl Current {
         let rows = rows.into_iter().map(|(patient, consent, revision, live)| ((patient, consent), (revision, live)));
         let marks = || {
             let deeds = group.iter().map(|w| &w.deed);
-            deeds.flat_map(|d| {
-                d.enrolments.iter().map(|e| e.said.mark).chain(d.subject.map(|s| s.mark)).chain(d.asker)
-            })
+            deeds.flat_map(|d| d.enrolments.iter().map(|e| e.said.mark).chain(d.subject.map(|s| s.mark)).chain(d.asker))
         };
         let log = memory.map(|m| m.said().only(named.iter().map(|(_, c)| *c), marks()));
         if log.is_none() {

@@ -48,7 +48,8 @@ impl Door {
         about.records = Records::of(&[Touched { record: key.record, version: row.version }]);
         let footing = asked.footing(&permit);
         // Nothing leaves before its log entry is durable; a consent that ended meanwhile is refused here.
-        let Some(receipt) = self.ledger.disclose(&permit, about, &keys, footing).await.map_err(Withheld::unavailable)?
+        let Some(receipt) =
+            self.ledger.disclose(&permit, about, &keys, footing).await.map_err(Withheld::unavailable)?
         else {
             return Err(Withheld::Hidden);
         };

@@ -101,7 +101,8 @@ impl Door {
         // Ciphertext is fetched before the turn, opened only after it.
         let rows = self.bodies(patient, &touched).await?;
         let footing = asked.footing(&permit);
-        let Some(receipt) = self.ledger.disclose(&permit, about, &keys, footing).await.map_err(Withheld::unavailable)?
+        let Some(receipt) =
+            self.ledger.disclose(&permit, about, &keys, footing).await.map_err(Withheld::unavailable)?
         else {
             return Err(Withheld::Hidden);
         };

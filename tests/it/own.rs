@@ -111,10 +111,7 @@ impl Own {
 
     fn options(&self) -> String {
         let socket = self.folder.path().display();
-        format!(
-            "-p {} -k {socket} -c listen_addresses=127.0.0.1 -c shared_buffers=16MB -c min_wal_size=2MB",
-            self.port
-        )
+        format!("-p {} -k {socket} -c listen_addresses=127.0.0.1 -c shared_buffers=16MB -c min_wal_size=2MB", self.port)
     }
 
     pub fn start(&self) -> bool {
@@ -126,10 +123,8 @@ impl Own {
         let (script, told) = (self.folder.path().join("traced"), self.folder.path().join("flushes"));
         let (server, to) = (self.programs.join("postgres"), told.display());
         // `-D` keeps the server's own process id, which `pg_ctl` waits for.
-        let text = format!(
-            "#!/bin/sh\nexec strace -D -f -qq -e trace=fdatasync,fsync -o {to} {} \"$@\"\n",
-            server.display()
-        );
+        let text =
+            format!("#!/bin/sh\nexec strace -D -f -qq -e trace=fdatasync,fsync -o {to} {} \"$@\"\n", server.display());
         std::fs::write(&script, text).unwrap();
         drop(Command::new("chmod").arg("a+x").arg(&script).output());
         let started = self.ctl(&["-p", script.to_str().unwrap(), "-o", &self.options(), "start"]);
