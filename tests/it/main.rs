@@ -27,6 +27,7 @@ mod own;
 mod process;
 mod proxy;
 mod scan;
+mod sessions;
 mod wire;
 
 mod doors;
