@@ -28,6 +28,7 @@ mod proxy;
 mod scan;
 mod wire;
 
+mod canary;
 mod doors;
 mod erased;
 mod faults;
