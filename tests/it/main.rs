@@ -36,4 +36,5 @@ mod framing;
 mod hangups;
 mod kills;
 mod logs;
+mod possession;
 mod revoked;
