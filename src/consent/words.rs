@@ -102,7 +102,11 @@ const SENSITIVITIES: &[Words] = &[
     ("SDV", "violences conjugales ou sexuelles", "sexual and domestic violence"),
     ("SEX", "sexualité et contraception", "sexuality and reproductive health"),
     ("SICKLE", "drépanocytose", "sickle cell disease"),
-    ("SPI", "santé mentale, troubles du comportement et addictions", "mental and behavioural health, and substance use"),
+    (
+        "SPI",
+        "santé mentale, troubles du comportement et addictions",
+        "mental and behavioural health, and substance use",
+    ),
     ("STD", "infections sexuellement transmissibles", "sexually transmitted diseases"),
     ("SUD", "dépendances", "substance use disorders"),
     ("TBOO", "sujets que vous jugez intimes", "matters you hold private"),

@@ -37,8 +37,14 @@ struct Asker {
     sides: [usize; 2],
 }
 
-const EVERYTHING: [&str; 6] =
-    ["Binary.cruds", "Condition.cruds", "DiagnosticReport.cruds", "DocumentReference.cruds", "List.cruds", "Observation.cruds"];
+const EVERYTHING: [&str; 6] = [
+    "Binary.cruds",
+    "Condition.cruds",
+    "DiagnosticReport.cruds",
+    "DocumentReference.cruds",
+    "List.cruds",
+    "Observation.cruds",
+];
 
 /// A clinic whose software may ask for everything.
 async fn clinic(house: &House, kind: OrganisationKind) -> Clinic {
@@ -77,7 +83,8 @@ fn terms(house: &House, clinic: &Clinic) -> Terms {
 /// A resource with a secret in each place where one might be forgotten.
 fn planted(home: &Home, secret: &str, kind: &str, patient: PatientId, labels: &Value) -> Value {
     let text = || format!("{secret} {}", home.canary());
-    let concept = json!({ "coding": [{ "system": "http://loinc.org", "code": "99999-9", "display": text() }], "text": secret });
+    let concept =
+        json!({ "coding": [{ "system": "http://loinc.org", "code": "99999-9", "display": text() }], "text": secret });
     let subject = json!({ "reference": format!("Patient/{patient}"), "display": text() });
     let mut resource = json!({
         "resourceType": kind, "meta": { "security": labels },
@@ -113,7 +120,9 @@ async fn put(house: &House, by: Option<&Bearer>, patient: PatientId, resource: V
     let bytes = resource.to_string().into_bytes();
     match by {
         None => drop(house.intake.import(bytes).await.unwrap_or_else(|e| panic!("{kind}: {e:?}")).unwrap()),
-        Some(bearer) => drop(house.intake.create(bearer, kind, bytes).await.unwrap_or_else(|e| panic!("{kind}: {e:?}"))),
+        Some(bearer) => {
+            drop(house.intake.create(bearer, kind, bytes).await.unwrap_or_else(|e| panic!("{kind}: {e:?}")));
+        }
     }
     let new = cast::records(house, patient, kind).await.into_iter().find(|key| !before.contains(key));
     (kind, new.unwrap())
@@ -167,7 +176,9 @@ impl Stage {
             let consent = cast::grant(house, &patient, terms(house, &former)).await;
             cast::revoke(house, patient.id, consent).await.unwrap();
             cast::grant(house, &patient, terms(house, &care)).await;
-            let (_, seen) = put(house, None, patient.id, serde_json::from_str(&cast::observation(patient.id, "seen")).unwrap()).await;
+            let (_, seen) =
+                put(house, None, patient.id, serde_json::from_str(&cast::observation(patient.id, "seen")).unwrap())
+                    .await;
             let hidden = match n {
                 0 => hide(home, house, &secret, patient.id).await,
                 2 => {
@@ -178,7 +189,8 @@ impl Stage {
                 }
                 _ => {
                     let before: &Side = &sides[n - 1];
-                    let absent = || RecordKey { patient: patient.id, record: RecordId::random(&*house.chance).unwrap() };
+                    let absent =
+                        || RecordKey { patient: patient.id, record: RecordId::random(&*house.chance).unwrap() };
                     before.hidden.iter().map(|(kind, _)| (*kind, absent())).collect()
                 }
             };
@@ -193,7 +205,7 @@ impl Stage {
         askers.push(Asker { name: "other patient", token: cast::patient_token(house, other.id), sides: [0, 1] });
         askers.push(Asker { name: "nobody", token: String::new(), sides: [0, 1] });
         // Their own record: each side with the token of its own patient.
-        askers.push(Asker { name: "own", token: own.join(" "), sides: [2, 3] });
+        askers.push(Asker { name: "own", token: own[2..].join(" "), sides: [2, 3] });
         Self { sides, askers, secret }
     }
 }
@@ -207,13 +219,15 @@ async fn raw(at: SocketAddr, bytes: &[u8]) -> Vec<u8> {
         stream.read_to_end(&mut out).await.ok();
         out
     };
-    tokio::time::timeout(Duration::from_secs(60), exchange).await.expect("no answer in a minute")
+    tokio::time::timeout(Duration::from_mins(1), exchange).await.expect("no answer in a minute")
 }
 
 fn filled(text: &str, secret: &str, side: &Side, (kind, hidden): (&str, RecordKey)) -> String {
     let hidden = hidden.to_string();
-    let swapped: String =
-        hidden.chars().map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }).collect();
+    let swapped: String = hidden
+        .chars()
+        .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
+        .collect();
     text.replace("{type}", kind)
         .replace("{hidden}", &hidden)
         .replace("{HIDDEN}", &swapped)
@@ -226,7 +240,9 @@ fn filled(text: &str, secret: &str, side: &Side, (kind, hidden): (&str, RecordKe
 fn comparable(answer: &[u8], side: &Side, (_, hidden): (&str, RecordKey)) -> String {
     let text = String::from_utf8_lossy(answer).into_owned();
     let swapped = |text: &str| -> String {
-        text.chars().map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }).collect()
+        text.chars()
+            .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
+            .collect()
     };
     let text = text
         .replace(&hidden.to_string(), "HIDDEN")
@@ -275,13 +291,28 @@ impl Asked<'_> {
             let answer = raw(self.at, &request).await;
             // What the asker typed may come back to them; everything else of what is hidden may not.
             let typed = String::from_utf8_lossy(&request).contains(&self.stage.secret);
-            let heard = if typed { String::from_utf8_lossy(&answer).replace(&self.stage.secret, "").into_bytes() } else { answer.clone() };
-            assert!(!scan::holds(&heard, &self.forms), "{}: {method} {target} tells:\n{}", asker.name, String::from_utf8_lossy(&answer));
+            let heard = if typed {
+                String::from_utf8_lossy(&answer).replace(&self.stage.secret, "").into_bytes()
+            } else {
+                answer.clone()
+            };
+            assert!(
+                !scan::holds(&heard, &self.forms),
+                "{}: {method} {target} tells:\n{}",
+                asker.name,
+                String::from_utf8_lossy(&answer)
+            );
             answers.push(comparable(&answer, side, thing));
         }
         let status: String = answers[0].lines().next().unwrap_or_default().chars().skip(9).take(3).collect();
         self.statuses.insert(status);
-        assert!(answers[0] == answers[1], "{}: {method} {target}\nhidden: {}\nabsent: {}", asker.name, answers[0], answers[1]);
+        assert!(
+            answers[0] == answers[1],
+            "{}: {method} {target}\nhidden: {}\nabsent: {}",
+            asker.name,
+            answers[0],
+            answers[1]
+        );
         self.count += 1;
     }
 }
@@ -309,9 +340,12 @@ async fn ask_all(stage: &Stage, at: SocketAddr, canaries: &[String]) -> usize {
             }
             let kind = stage.sides[asker.sides[0]].hidden[which].0;
             for (n, parameter) in parameters(kind).into_iter().enumerate() {
-                for value in VALUES.iter().enumerate().filter(|(v, _)| is_full() || (n + v) % VALUES.len() == 0).map(|(_, v)| v) {
-                    let target: &'static str =
-                        Box::leak(format!("/fhir/{{type}}?patient=Patient/{{patient}}&{parameter}={value}").into_boxed_str());
+                for value in
+                    VALUES.iter().enumerate().filter(|(v, _)| is_full() || (n + v) % VALUES.len() == 0).map(|(_, v)| v)
+                {
+                    let target: &'static str = Box::leak(
+                        format!("/fhir/{{type}}?patient=Patient/{{patient}}&{parameter}={value}").into_boxed_str(),
+                    );
                     asked.ask(asker, &("GET", target, &[], ""), which).await;
                 }
             }

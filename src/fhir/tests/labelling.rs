@@ -92,17 +92,28 @@ fn fr_14_visibility_codes_are_facts_wherever_they_stand_and_leave_the_text_one_b
     // Text before, text after.
     let cases = [
         (format!(r#""securityLabel":[{{"coding":[{ps}]}}]"#), String::new()),
-        (format!(r#""securityLabel":[{{"coding":[{ps},{level}]}}]"#), format!(r#""securityLabel":[{{"coding":[{level}]}}]"#)),
+        (
+            format!(r#""securityLabel":[{{"coding":[{ps},{level}]}}]"#),
+            format!(r#""securityLabel":[{{"coding":[{level}]}}]"#),
+        ),
         (
             format!(r#""securityLabel":[{{"coding":[{level}]}},{{"coding":[{ps}]}},{{"coding":[{other},{pt}]}}]"#),
             format!(r#""securityLabel":[{{"coding":[{level}]}},{{"coding":[{other}]}}]"#),
         ),
-        (format!(r#""securityLabel":[{{"coding":[{ps}],"text":"masked"}}]"#), r#""securityLabel":[{"text":"masked"}]"#.to_owned()),
+        (
+            format!(r#""securityLabel":[{{"coding":[{ps}],"text":"masked"}}]"#),
+            r#""securityLabel":[{"text":"masked"}]"#.to_owned(),
+        ),
         (format!(r#""meta":{{"security":[{ps}]}}"#), r#""meta":{}"#.to_owned()),
-        (format!(r#""meta":{{"security":[{level},{ps}],"source":"s"}}"#), format!(r#""meta":{{"security":[{level}],"source":"s"}}"#)),
+        (
+            format!(r#""meta":{{"security":[{level},{ps}],"source":"s"}}"#),
+            format!(r#""meta":{{"security":[{level}],"source":"s"}}"#),
+        ),
     ];
     for (before, after) in &cases {
-        for (head, tail) in [("", r#","status":"current""#), (r#""status":"current","#, ""), (r#""id":"1","#, r#","date":"2026""#)] {
+        for (head, tail) in
+            [("", r#","status":"current""#), (r#""status":"current","#, ""), (r#""id":"1","#, r#","date":"2026""#)]
+        {
             let text = format!(r#"{{"resourceType":"DocumentReference",{head}{before}{tail}}}"#);
             let found = facts(&text).unwrap().visibility;
             assert!(found.contains(&Visibility::MasquePs), "{text}");
@@ -133,7 +144,8 @@ fn fr_21_hidden_from_the_patient_and_masked_from_professionals_is_nobodys() {
 }
 
 /// Labels before; labels the successor says; by its author; level and codes put back, or a refusal.
-type Case<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], bool, Result<(&'a str, &'a [&'a str]), LabelError>);
+type Case<'a> =
+    (&'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], bool, Result<(&'a str, &'a [&'a str]), LabelError>);
 
 #[test]
 fn sl_07_a_successor_is_never_less_protected_unless_its_author_says_so() {
@@ -174,7 +186,10 @@ fn fr_15_a_version_of_the_past_is_as_hidden_as_the_record_is_now() {
     now.visibility = vec![Visibility::MasquePs];
     now.announced = Some(Timestamp(5));
     let then = facts(&labelled(&[(LEVEL, "N"), (ACT, "SUD")])).unwrap().protected_as(&now);
-    assert_eq!((then.confidentiality, then.visibility, then.announced), (Confidentiality::V, now.visibility.clone(), now.announced));
+    assert_eq!(
+        (then.confidentiality, then.visibility, then.announced),
+        (Confidentiality::V, now.visibility.clone(), now.announced)
+    );
     assert_eq!(then.sensitivities, ["HIV".parse().unwrap(), "SUD".parse().unwrap()]);
     let next = facts(&labelled(&[])).unwrap().masked_as(&now);
     assert_eq!((next.confidentiality, next.visibility), (Confidentiality::N, now.visibility));

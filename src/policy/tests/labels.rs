@@ -87,7 +87,8 @@ fn fr_15_and_21a_a_mask_hides_from_those_it_names_and_never_from_the_author() {
     use OrganisationKind::{Care, Insurer, OccupationalHealth, Social};
     use Visibility::{InvisiblePatient, InvisibleRepresentants, MasquePs, MasquePsocial, MasquePt};
     let engine = Engine::load().unwrap();
-    let askers = [(Care, "10"), (Care, "60"), (Care, "41"), (Social, "41"), (OccupationalHealth, "10"), (Insurer, "10")];
+    let askers =
+        [(Care, "10"), (Care, "60"), (Care, "41"), (Social, "41"), (OccupationalHealth, "10"), (Insurer, "10")];
     let hidden = |code, kind, profession| match code {
         MasquePs => true,
         MasquePsocial => kind != Insurer && (kind == Social || profession == "41"),

@@ -89,14 +89,16 @@ fn lawful(s: &Software, terms: &Terms, scope: &ClinicalScope, i: Interaction, re
     let reading = matches!(i, Interaction::Read | Interaction::Search);
     let has = |code: Visibility| record.visibility.contains(&code);
     let social = s.kind == OrganisationKind::Social || s.professional.as_ref().is_some_and(|(_, p)| p.code() == "41");
-    let masked = has(Visibility::MasquePs)
-        || (has(Visibility::MasquePsocial) && social && s.kind != OrganisationKind::Insurer);
+    let masked =
+        has(Visibility::MasquePs) || (has(Visibility::MasquePsocial) && social && s.kind != OrganisationKind::Insurer);
     let author = record.author.is_some() && s.professional.as_ref().map(|(id, _)| *id) == record.author;
     if s.kind == OrganisationKind::Insurer {
         if masked {
             return false;
         }
-    } else if !author && (i == Interaction::Create && has(Visibility::InvisiblePatient) || i != Interaction::Create && masked) {
+    } else if !author
+        && (i == Interaction::Create && has(Visibility::InvisiblePatient) || i != Interaction::Create && masked)
+    {
         return false;
     }
     match s.kind {

@@ -17,15 +17,8 @@ pub(super) const ANS: &str =
 pub(super) const KINDS: [OrganisationKind; 4] =
     [OrganisationKind::Care, OrganisationKind::Social, OrganisationKind::Insurer, OrganisationKind::OccupationalHealth];
 pub(super) const PROFESSIONS: [&str; 6] = ["10", "40", "41", "60", "10", "99"];
-pub(super) const PURPOSES: [Purpose; 7] = [
-    Purpose::Treat,
-    Purpose::Treat,
-    Purpose::Hpaymt,
-    Purpose::Eligver,
-    Purpose::Caremgt,
-    Purpose::Btg,
-    Purpose::Coc,
-];
+pub(super) const PURPOSES: [Purpose; 7] =
+    [Purpose::Treat, Purpose::Treat, Purpose::Hpaymt, Purpose::Eligver, Purpose::Caremgt, Purpose::Btg, Purpose::Coc];
 pub(super) const TYPES: [&str; 7] = [
     "Observation",
     "DocumentReference",

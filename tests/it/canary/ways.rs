@@ -12,8 +12,7 @@ const FHIR: &str = "Content-Type: application/fhir+json";
 
 const BODY: &str = r#"{"resourceType":"{type}","id":"{hidden}","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}}"#;
 const PATCHED: &str = r#"[{"op":"test","path":"/code/text","value":"{secret}"}]"#;
-const CREATE: &str =
-    r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}}"#;
+const CREATE: &str = r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}}"#;
 
 macro_rules! batch {
     ($kind:literal, $entry:literal) => {
@@ -104,22 +103,63 @@ pub const OF_ONE: &[Way] = &[
     ("DELETE", "/fhir/{type}?_id={hidden}", &[], ""),
     ("POST", "/fhir/{type}", &[FHIR, "If-None-Exist: _id={hidden}"], BODY),
     ("POST", "/fhir/{type}", &[FHIR], r#"{"resourceType":"{type}","id":"{hidden}"}"#),
-    ("POST", "/fhir/Observation", &[FHIR], r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"},"hasMember":[{"reference":"Observation/{hidden}"}]}"#),
-    ("POST", "/fhir/Observation", &[FHIR], r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"{type}/{hidden}"}}"#),
-    ("POST", "/fhir/Observation", &[FHIR], r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"},"hasMember":[{"reference":"{type}?_id={hidden}"}]}"#),
+    (
+        "POST",
+        "/fhir/Observation",
+        &[FHIR],
+        r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"},"hasMember":[{"reference":"Observation/{hidden}"}]}"#,
+    ),
+    (
+        "POST",
+        "/fhir/Observation",
+        &[FHIR],
+        r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"{type}/{hidden}"}}"#,
+    ),
+    (
+        "POST",
+        "/fhir/Observation",
+        &[FHIR],
+        r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"},"hasMember":[{"reference":"{type}?_id={hidden}"}]}"#,
+    ),
     // Bundles
     ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"GET","url":"{type}/{hidden}"}"#)),
     ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"HEAD","url":"{type}/{hidden}"}"#)),
-    ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"GET","url":"{type}/{hidden}","ifNoneMatch":"W/\"1\""}"#)),
+    (
+        "POST",
+        "/fhir",
+        &[FHIR],
+        batch!("batch", r#""request":{"method":"GET","url":"{type}/{hidden}","ifNoneMatch":"W/\"1\""}"#),
+    ),
     ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"GET","url":"{type}/{hidden}/_history/1"}"#)),
     ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"DELETE","url":"{type}/{hidden}"}"#)),
     ("POST", "/fhir", &[FHIR], batch!("transaction", r#""request":{"method":"GET","url":"{type}/{hidden}"}"#)),
-    ("POST", "/fhir", &[FHIR], batch!("transaction", r#""resource":{"resourceType":"{type}","id":"{hidden}"},"request":{"method":"PUT","url":"{type}/{hidden}"}"#)),
-    ("POST", "/fhir", &[FHIR], batch!("transaction", r#""resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}},"request":{"method":"POST","url":"Observation","ifNoneExist":"_id={hidden}"}"#)),
+    (
+        "POST",
+        "/fhir",
+        &[FHIR],
+        batch!(
+            "transaction",
+            r#""resource":{"resourceType":"{type}","id":"{hidden}"},"request":{"method":"PUT","url":"{type}/{hidden}"}"#
+        ),
+    ),
+    (
+        "POST",
+        "/fhir",
+        &[FHIR],
+        batch!(
+            "transaction",
+            r#""resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}},"request":{"method":"POST","url":"Observation","ifNoneExist":"_id={hidden}"}"#
+        ),
+    ),
     // the patients' own interface
     ("GET", "/api/records/{type}/{hidden}", &[], ""),
     ("GET", "/api/records/{type}/{hidden}/visibility", &[], ""),
-    ("POST", "/api/records/{type}/{hidden}/visibility", &["Content-Type: application/json"], r#"{"add":["MASQUE_PT"]}"#),
+    (
+        "POST",
+        "/api/records/{type}/{hidden}/visibility",
+        &["Content-Type: application/json"],
+        r#"{"add":["MASQUE_PT"]}"#,
+    ),
     ("GET", "/api/consents/{hidden}", &[], ""),
 ];
 
@@ -183,8 +223,18 @@ pub const OF_TYPE: &[Way] = &[
     ("GET", "/fhir/Patient/{patient}/{type}", &[], ""),
     ("GET", "/fhir/Patient/{patient}/{type}?code={secret}", &[], ""),
     ("DELETE", "/fhir/{type}?patient=Patient/{patient}&code={secret}", &[], ""),
-    ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"GET","url":"{type}?patient=Patient/{patient}"}"#)),
-    ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"GET","url":"{type}?patient=Patient/{patient}&code={secret}"}"#)),
+    (
+        "POST",
+        "/fhir",
+        &[FHIR],
+        batch!("batch", r#""request":{"method":"GET","url":"{type}?patient=Patient/{patient}"}"#),
+    ),
+    (
+        "POST",
+        "/fhir",
+        &[FHIR],
+        batch!("batch", r#""request":{"method":"GET","url":"{type}?patient=Patient/{patient}&code={secret}"}"#),
+    ),
 ];
 
 /// Asked once.
@@ -221,14 +271,32 @@ pub const OF_ALL: &[Way] = &[
     ("GET", "/fhir/Consent?patient=Patient/{patient}", &[], ""),
     ("GET", "/fhir/AuditEvent?patient=Patient/{patient}", &[], ""),
     ("GET", "/fhir/Provenance?patient=Patient/{patient}", &[], ""),
-    ("POST", "/fhir/Subscription", &[FHIR], r#"{"resourceType":"Subscription","status":"requested","reason":"x","criteria":"Observation?patient=Patient/{patient}","channel":{"type":"rest-hook"}}"#),
+    (
+        "POST",
+        "/fhir/Subscription",
+        &[FHIR],
+        r#"{"resourceType":"Subscription","status":"requested","reason":"x","criteria":"Observation?patient=Patient/{patient}","channel":{"type":"rest-hook"}}"#,
+    ),
     ("POST", "/fhir/Observation", &[FHIR, "If-None-Exist: identifier=urn:secret|{secret}"], CREATE),
     ("POST", "/fhir/Observation", &[FHIR, "If-None-Exist: patient=Patient/{patient}&code:text={secret}"], CREATE),
     ("PUT", "/fhir/Observation?identifier=urn:secret|{secret}", &[FHIR], CREATE),
     ("DELETE", "/fhir/Observation?identifier=urn:secret|{secret}", &[], ""),
-    ("POST", "/fhir", &[FHIR], batch!("transaction", r#""resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}},"request":{"method":"POST","url":"Observation","ifNoneExist":"identifier=urn:secret|{secret}"}"#)),
+    (
+        "POST",
+        "/fhir",
+        &[FHIR],
+        batch!(
+            "transaction",
+            r#""resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}},"request":{"method":"POST","url":"Observation","ifNoneExist":"identifier=urn:secret|{secret}"}"#
+        ),
+    ),
     ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"GET","url":"Patient/{patient}/$everything"}"#)),
-    ("POST", "/fhir/Observation", &[FHIR], r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient?identifier=urn:secret|{secret}"}}"#),
+    (
+        "POST",
+        "/fhir/Observation",
+        &[FHIR],
+        r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient?identifier=urn:secret|{secret}"}}"#,
+    ),
     ("POST", "/fhir/Observation", &[FHIR], r#"{"resourceType":"Observation""#),
     ("GET", "/api/consents", &[], ""),
     ("GET", "/api/records", &[], ""),
