@@ -144,6 +144,8 @@ ids! {
     DeviceId,
     /// What a person allowed a piece of software; its tokens name it.
     GrantId,
+    /// A keyed name by which the log knows what is enrolled or shut out.
+    Mark,
     /// A deed: the permit, its receipt and its leaf carry the same one.
     DeedId,
 }
