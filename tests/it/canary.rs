@@ -55,7 +55,8 @@ async fn clinic(house: &House, kind: OrganisationKind) -> Clinic {
         organisation: clinic.organisation,
         name: "Logiciel curieux".to_owned(),
         profile: Profile::Smart,
-        key: clinic.key.jwk.clone(),
+        keys: vec![clinic.key.jwk.clone()],
+        redirects: Vec::new(),
         scopes: vec!["*.cruds".parse().unwrap()],
         active: true,
     });
@@ -67,8 +68,8 @@ async fn token(house: &House, clinic: &Clinic) -> String {
     let assertion = clinic.assertion(house.config.issuer(), house.clock.now());
     let request = TokenRequest {
         grant_type: "client_credentials",
-        assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        assertion: &assertion,
+        assertion_type: Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        assertion: Some(&assertion),
         scope: "system/*.cruds",
         ..TokenRequest::default()
     };

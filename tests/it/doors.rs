@@ -191,7 +191,7 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 22] = [
+const ROWS: [(&str, &str, &str); 30] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
@@ -210,6 +210,14 @@ const ROWS: [(&str, &str, &str); 22] = [
     ("POST", "/api/requests/{id}/decline", "/api/requests/CONSENT/decline"),
     ("POST", "/api/consents/{id}/revoke", "/api/consents/CONSENT/revoke"),
     ("POST", "/oauth/token", "/oauth/token"),
+    ("POST", "/oauth/par", "/oauth/par"),
+    ("POST", "/oauth/introspect", "/oauth/introspect"),
+    ("POST", "/oauth/revoke", "/oauth/revoke"),
+    ("GET", "/oauth/authorize", "/oauth/authorize?client_id=x"),
+    ("POST", "/oauth/authorize", "/oauth/authorize"),
+    ("POST", "/oauth/answer", "/oauth/answer"),
+    ("GET", "/oauth/style.css", "/oauth/style.css"),
+    ("GET", "/.well-known/openid-configuration", "/.well-known/openid-configuration"),
     // Believes anyone, and stands in development mode alone.
     ("POST", "/development/token", "/development/token"),
     ("GET", "/oauth/jwks", "/oauth/jwks"),
@@ -285,6 +293,16 @@ impl Cast {
         let body = match (method, path.as_str()) {
             ("GET", _) => String::new(),
             ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", SystemClock.now()),
+            ("POST", "/oauth/par") => {
+                let asks = "response_type=code&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&state=s&aud=http%3A%2F%2F\
+                            127.0.0.1%2Ffhir&code_challenge_method=S256&code_challenge=";
+                let form = scene.clinic.token_form("http://127.0.0.1", SystemClock.now());
+                format!("{asks}{}&{form}", crate::apps::CHALLENGE)
+            }
+            ("POST", "/oauth/introspect" | "/oauth/revoke") => {
+                format!("token=x&{}", scene.clinic.token_form("http://127.0.0.1", SystemClock.now()))
+            }
+            ("POST", "/oauth/authorize" | "/oauth/answer") => "client_id=x&page=x".to_owned(),
             ("POST", "/api/consents/prepare") => {
                 serde_json::json!({ "wish": "grant", "language": "fr", "terms": terms }).to_string()
             }

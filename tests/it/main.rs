@@ -39,6 +39,7 @@ mod framing;
 mod grants;
 mod hangups;
 mod kills;
+mod launch;
 mod logs;
 mod possession;
 mod revoked;
