@@ -8,7 +8,9 @@ use super::epoch::{self, EpochMark, Epochs};
 use super::patient_key::{NotUnwrapped, PatientKeys, Use, WrappedKey};
 use super::root::Root;
 use super::service_key::ServiceKeys;
-use super::{Indexer, LogSigner, PageSealer, RegistrySigner, RegistryVerifier, RowMac, TokenSigner, VaultError};
+use super::{
+    Indexer, LogSigner, NonceMac, PageSealer, RegistrySigner, RegistryVerifier, RowMac, TokenSigner, VaultError,
+};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
@@ -93,6 +95,12 @@ impl Keyring {
     #[must_use]
     pub fn page_sealer(&self) -> PageSealer {
         self.0.service.page.clone()
+    }
+
+    /// Authenticates the server's nonces.
+    #[must_use]
+    pub fn nonce_mac(&self) -> NonceMac {
+        self.0.service.nonce.clone()
     }
 
     /// Signs access tokens.

@@ -1,4 +1,4 @@
-//! The deployment's own keys: one each for the blind index, row MACs, page links, access
+//! The deployment's own keys: one each for the blind index, row MACs, page links, nonces, access
 //! tokens, consent tokens, the log and the registry.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::bind::Binding;
 use super::epoch::Epochs;
 use super::root::DOES_NOT_OPEN;
 use super::wrap::{self, Key, SUITE};
-use super::{Indexer, LogSigner, PageSealer, RegistrySigner, RowMac, TokenSigner, VaultError, sign, token};
+use super::{Indexer, LogSigner, NonceMac, PageSealer, RegistrySigner, RowMac, TokenSigner, VaultError, sign, token};
 use crate::chance::Chance;
 use crate::db::{Arg, Db};
 use crate::secret::Secret;
@@ -17,6 +17,7 @@ pub(super) struct ServiceKeys {
     pub(super) index: Indexer,
     pub(super) row: RowMac,
     pub(super) page: PageSealer,
+    pub(super) nonce: NonceMac,
     /// Signs access tokens, and nothing else.
     pub(super) access: TokenSigner,
     /// Signs consent tokens, and nothing else (J30).
@@ -59,7 +60,7 @@ impl WrappedService {
         wrap::wrap(kek, &self.place(deployment, epoch)?, secret.expose(), chance)
     }
 
-    /// All rows; there are seven.
+    /// All rows; there are eight.
     pub(super) async fn all(db: &Db) -> Result<Vec<Self>, VaultError> {
         const SQL: &str = "SELECT name, version, epoch, wrapped, public_key FROM service_key ORDER BY name, version";
         let read = |row: &crate::db::Row<'_>| {
@@ -86,7 +87,7 @@ impl ServiceKeys {
                            VALUES ($1, 1, $2, $3, $4, 'init keystore')";
         let (epoch, kek) = epochs.current();
         let mut statements = Vec::new();
-        for name in ["index", "row", "page", "access", "consent", "log", "registry"] {
+        for name in ["index", "row", "page", "nonce", "access", "consent", "log", "registry"] {
             let (secret, public) = match name {
                 "access" | "consent" => token::generate()?,
                 "log" | "registry" => {
@@ -123,6 +124,7 @@ impl ServiceKeys {
             index: Indexer::new(&key("index")?.0),
             row: RowMac::new(&key("row")?.0),
             page: PageSealer::new(key("page")?.0, Arc::clone(chance)),
+            nonce: NonceMac::new(&key("nonce")?.0),
             access: TokenSigner::read(&access.0, access.1)?,
             consent: TokenSigner::read(&consent.0, consent.1)?,
             log: LogSigner::read(&log.0, log.1)?,
