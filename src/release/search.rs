@@ -104,7 +104,7 @@ impl Door {
     /// # Errors
     /// [`Withheld::Unavailable`]; [`Withheld::Hidden`] when everything is asked for.
     pub async fn search_for_nobody(&self, bearer: &Bearer, wanted: &Wanted) -> Result<Page, Withheld> {
-        let withheld = self.for_nobody(bearer, wanted.route(), wanted.kind()).await;
+        let withheld = self.for_nobody(bearer, wanted.called(), wanted.kind()).await;
         if matches!(withheld, Withheld::Hidden) && wanted.query().is_some() {
             Ok(nothing(wanted))
         } else {
@@ -124,7 +124,7 @@ impl Door {
     async fn turn(&self, turn: &Turn<'_>) -> Result<Page, Withheld> {
         let Turn { bearer, patient, wanted, .. } = turn;
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Withheld::unavailable)?;
-        let about = about(bearer, *patient, wanted.route(), wanted.kind());
+        let about = about(bearer, *patient, wanted.called(), wanted.kind());
         let asker = self.asking.asker(bearer, *patient);
         let kind = wanted.kind().map(|kind| self.indexer.kind(*patient, kind));
         let from = turn.from();

@@ -67,7 +67,7 @@ impl Wanted {
     }
 
     /// How this deed is called in the log.
-    pub(super) fn route(&self) -> &'static str {
+    pub(super) fn called(&self) -> &'static str {
         if self.query().is_some() { "search" } else { "everything" }
     }
 

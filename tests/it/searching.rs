@@ -88,6 +88,7 @@ impl World {
                 let patient = Patient::with_device(house, imported.patient).await;
                 let mut names = BTreeMap::new();
                 names.insert("patient", imported.patient.to_string());
+                names.insert("number", random.to_string());
                 println!("world {serial} is {}", imported.patient);
                 return Self { patient, names };
             }
@@ -216,7 +217,7 @@ fn fh_40_to_fh_50_searches_find_what_matches_and_refuse_what_is_not_understood()
             ("&code=http://loinc.org%7C4548-4", &["o1", "o2"]),
             ("&code:text=glob&value-quantity=gt100", &["o3"]),
             ("&code:not=4548-4", &["o3", "o4", "o5"]),
-            ("&date=ge2025&_sort=-date,-_id", &["o3", "o5", "o1"]),
+            ("&date=ge2025&_sort=-date,-_id", &["o3", "o1", "o5"]),
             ("&_sort=value-quantity", &["o1", "o2", "o5", "o4", "o3"]),
             ("&code-value-quantity=4548-4$gt7", &["o2"]),
             ("&encounter=Encounter/@e2@", &["o2", "o5"]),
@@ -276,7 +277,7 @@ fn fh_40_to_fh_50_searches_find_what_matches_and_refuse_what_is_not_understood()
             );
         }
         // F07: types that the token does not speak of are refused before anything runs.
-        assert_eq!(scene.ask(0, &format!("{all}&_has:Procedure:part-of:code=1")).await.status, 400);
+        assert_eq!(scene.ask(0, &format!("{all}&_has:Procedure:part-of:code=1")).await.status, 403);
         assert_eq!(scene.ask(0, "/fhir/Patient?_id=@patient@&_has:Procedure:patient:code=1").await.status, 403);
         assert_eq!(scene.ask(0, &format!("{all}&_revinclude=Provenance:target")).await.status, 200);
         scene.end().await;
@@ -295,9 +296,9 @@ fn fh_33_a_form_a_compartment_and_a_lenient_search_say_the_same_as_an_address() 
         assert_eq!(post(scene.at(), &half, &scene.token, "code=4548-4").await.json(), by_get);
         let within = scene.ask(0, "/fhir/Patient/@patient@/Observation?code=4548-4").await;
         assert_eq!(within.json()["entry"], by_get["entry"]);
-        let within =
-            post(scene.at(), &world.told("/fhir/Patient/@patient@/Observation/_search"), &scene.token, "code=4548-4");
-        assert_eq!(within.await.json()["entry"], by_get["entry"]);
+        let place = world.told("/fhir/Patient/@patient@/Observation/_search");
+        let within = post(scene.at(), &place, &scene.token, "code=4548-4").await;
+        assert_eq!(within.json()["entry"], by_get["entry"]);
         let identifier = scene.ask(0, "/fhir/Patient?_id=@patient@").await.json()["entry"][0]["resource"]["identifier"]
             [0]["value"]
             .as_str()
@@ -365,7 +366,7 @@ fn fh_38_pages_show_each_match_once_and_totals_count_what_may_be_seen() {
             assert!(answer.leaf().is_some(), "a number is told, and is on record");
         }
         assert_eq!(scene.ask(0, "/fhir/Observation?patient=@patient@&_total=none").await.json().get("total"), None);
-        let part = scene.ask(0, "/fhir/Observation?patient=@patient@&_elements=valueQuantity&code=718-7").await.json();
+        let part = scene.ask(0, "/fhir/Observation?patient=@patient@&_elements=value&code=718-7").await.json();
         let part = &part["entry"][0]["resource"];
         assert_eq!(part["meta"]["tag"][0]["code"], "SUBSETTED");
         assert_eq!(part["meta"]["security"][0]["code"], "N");
@@ -687,9 +688,9 @@ fn comparable(world: &World, answer: &Answer) -> (u16, Vec<(String, String)>, St
     let (status, headers, body) = answer.comparable();
     let headers = headers.into_iter().filter(|(name, _)| name != "garant-log-index").collect();
     let mut text = world.plain(&String::from_utf8(body).unwrap());
-    if let Some((before, rest)) = text.clone().split_once("/_page/") {
-        let (sealed, after) = rest.split_once('"').unwrap();
-        text = format!("{before}/_page/({}){}", sealed.len(), after);
+    for part in text.clone().split("/_page/").skip(1) {
+        let sealed = part.split('"').next().unwrap();
+        text = text.replace(sealed, &format!("({})", sealed.len()));
     }
     (status, headers, text)
 }
