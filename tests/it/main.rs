@@ -26,8 +26,10 @@ mod house;
 mod process;
 mod proxy;
 mod scan;
+mod sessions;
 mod wire;
 
+mod canary;
 mod doors;
 mod erased;
 mod faults;
