@@ -12,6 +12,7 @@ use crate::bench::{Plan, run as measure, serve};
 ///
 /// Nothing here passes or fails: figures depend on the machine and on what else runs on it; ratios mostly do not.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Args {
     /// Measure searches instead: a record of 10 000 resources, in stores of 100 patients and by tens up to `--patients`
     #[arg(long)]

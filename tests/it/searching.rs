@@ -248,6 +248,15 @@ fn fh_40_to_fh_50_searches_find_what_matches_and_refuse_what_is_not_understood()
         }
         assert_eq!(scene.names(0, "/fhir/Patient?_id=@patient@&_has:Condition:patient:code=asthma").await, ["patient"]);
         assert_eq!(scene.names(0, "/fhir/Patient?_id=@patient@&_has:Condition:patient:code=HIV").await, [""; 0]);
+        scene.end().await;
+    });
+}
+
+#[test]
+fn fh_36_fh_37_what_is_not_understood_is_refused_and_so_is_what_the_token_does_not_speak_of() {
+    each("FH-36", async |home| {
+        let scene = Scene::set(home, &[true]).await;
+        let all = "/fhir/Observation?patient=@patient@";
         for query in [
             "&nonsense=1",
             "&code:foo=1",
