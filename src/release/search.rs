@@ -295,8 +295,8 @@ impl Scan<'_> {
         let permit = self.door.engine.decide(deed, &self.asked.question(Interaction::Search, self.now, &told));
         let permit = permit.map_err(|_| Withheld::Hidden)?;
         let about = Personal { route: "search/told".to_owned(), records: touched(&told), ..about.clone() };
-        let until = self.asked.until(&permit);
-        let receipt = self.door.ledger.disclose(&permit, about, self.keys, until).await;
+        let footing = self.asked.footing(&permit);
+        let receipt = self.door.ledger.disclose(&permit, about, self.keys, footing).await;
         let receipt = receipt.map_err(Withheld::unavailable)?.ok_or(Withheld::Hidden)?;
         Ok(Some(receipt.leaf()))
     }
@@ -310,9 +310,9 @@ impl Scan<'_> {
         let question = self.asked.question(Interaction::Search, self.now, facts);
         let permit = self.door.engine.decide(self.deed, &question).map_err(|_| Withheld::Hidden)?;
         let about = Personal { records: touched(facts), ..about };
-        let until = self.asked.until(&permit);
+        let footing = self.asked.footing(&permit);
         // Nothing leaves before its log entry is durable; a consent that ended meanwhile is refused here.
-        let receipt = self.door.ledger.disclose(&permit, about, self.keys, until).await;
+        let receipt = self.door.ledger.disclose(&permit, about, self.keys, footing).await;
         let receipt = receipt.map_err(Withheld::unavailable)?.ok_or(Withheld::Hidden)?;
         self.door.open(permit, receipt, self.keys, rows)
     }
