@@ -716,7 +716,7 @@ fn p42_two_worlds_that_differ_in_what_is_hidden_answer_every_search_alike() {
             declared.insert(text(&kind["type"]), all.iter().map(|p| (text(&p["name"]), text(&p["type"]))).collect());
         }
         let draw = Draw { home, declared };
-        let n = std::env::var("GARANT_P42").ok().and_then(|n| n.parse().ok()).unwrap_or_else(|| trials(400, 50_000));
+        let n = std::env::var("GARANT_P42").ok().and_then(|n| n.parse().ok()).unwrap_or_else(|| trials(2_000, 50_000));
         let (mut asked, mut shown, mut refused, mut pages) = (0, 0, 0, 0);
         let mut line = wire::Line::connect(scene.at()).await.unwrap();
         let house = &scene.open.house;
