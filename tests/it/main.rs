@@ -43,3 +43,4 @@ mod launch;
 mod logs;
 mod possession;
 mod revoked;
+mod searching;
