@@ -133,5 +133,6 @@ fn bearer(staff: &Staff) -> Result<Bearer, Trouble> {
         },
         purpose: Purpose::Treat,
         scopes: vec!["Observation.rs".parse().map_err(Trouble::filling)?],
+        only: None,
     })
 }

@@ -10,7 +10,7 @@ use super::patients::{Identifier, Patients};
 use super::{Issuer, Refusal};
 use crate::consent::Checker;
 use crate::directory::Professional;
-use crate::id::{ClientId, DeedId, OrganisationId, PatientId};
+use crate::id::{ClientId, DeedId, OrganisationId, PatientId, RecordId};
 use crate::ledger::{self, Ledger, Personal};
 use crate::model::{Bearer, ClinicalScope, Op, Purpose, Subject};
 use crate::store::gather::Asker;
@@ -85,8 +85,9 @@ impl Picker {
         for (place, grantee) in asker.grantees.iter_mut().zip(bearer.grantees()) {
             *place = self.indexer.grantee(patient, &grantee);
         }
-        // No kind of record has an empty tag: consents come alone.
-        let gathered = self.issuer.store.gather_search(patient, &[], &asker).await;
+        // After the last of all ids stands no record: consents come alone.
+        let last = RecordId::from_bytes([u8::MAX; 16]);
+        let gathered = self.issuer.store.gather_search(patient, None, last, &asker).await;
         let gathered = gathered.map_err(|_| Refusal::Unavailable)?;
         let Some(row) = gathered.patient.filter(|row| row.state == "active") else {
             return Ok(Found::Not("absent", None));
