@@ -50,7 +50,7 @@ const HOUSE: &[Room] = &[
     Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["base64", "thiserror", "tokio"]),
     // doors: hold nothing
     Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "http_body_util", "thiserror", "tokio", "tracing"]),
-    Room("oauth",      &["http", "id", "identity", "json", "model"], &["axum", "serde_json", "tracing"]),
+    Room("oauth",      &["http", "id", "identity", "json"], &["axum", "serde_json", "tracing"]),
     Room("fhir_api",   &["clock", "fhir", "http", "id", "identity", "intake", "model", "release"], &["axum", "tracing"]),
     Room("web",        &["consent", "http", "id", "identity", "json", "model", "proof"], &["axum", "serde_json", "tracing"]),
     // roof: put together, nothing lives here

@@ -2,7 +2,7 @@
 //!
 //! Lives here: the endpoints at which people allow software to act for them and software fetches and gives back its
 //! tokens, the one page that asks, our public keys, the metadata that tell where all that is.
-//! May touch: `identity`, `http`, the words of `model`.
+//! May touch: `identity`, `http`.
 //! Must never: name `store`, `vault` or `policy`; say why a client was not believed; redirect to what is not enrolled.
 
 mod authorize;
