@@ -18,6 +18,7 @@ mod tour;
 
 use std::process::ExitCode;
 
+use crate::bench::Floor;
 use clap::{Parser, Subcommand};
 
 pub use open::{Opening, Trouble};
@@ -80,20 +81,20 @@ struct Import {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    obey(Line::parse())
+    obey(Line::parse(), None)
 }
 
-/// Runs the program as `garant bench`, whether or not its arguments begin so.
+/// Runs the program as `garant bench`, whether or not its arguments begin so, over a floor of the caller's.
 #[must_use]
-pub fn bench() -> ExitCode {
+pub fn bench(floor: Floor) -> ExitCode {
     let mut words: Vec<_> = std::env::args_os().collect();
     if words.get(1).is_none_or(|word| word != "bench") {
         words.insert(1.min(words.len()), "bench".into());
     }
-    obey(Line::parse_from(words))
+    obey(Line::parse_from(words), Some(floor))
 }
 
-fn obey(line: Line) -> ExitCode {
+fn obey(line: Line, floor: Option<Floor>) -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::builder()
@@ -107,20 +108,20 @@ fn obey(line: Line) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&Trouble::Io("the asynchronous runtime".into(), error)),
     };
-    match runtime.block_on(run(line.command)) {
+    match runtime.block_on(run(line.command, floor)) {
         Ok(code) => code,
         Err(trouble) => complain(&trouble),
     }
 }
 
-async fn run(command: Command) -> Result<ExitCode, Trouble> {
+async fn run(command: Command, floor: Option<Floor>) -> Result<ExitCode, Trouble> {
     match command {
         Command::Init(args) => init::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Tour(args) => tour::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Token(args) => demo::token(args).await,
-        Command::Bench(args) => bench::run(args).await,
+        Command::Bench(args) => bench::run(args, floor).await,
         Command::Import(args) => {
             let (house, chores) = args.opening.house().await?;
             let code = import::run(&house, &args.what).await.map_err(Trouble::of);
