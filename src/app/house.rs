@@ -15,7 +15,7 @@ use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Issuer, Patients};
+use crate::identity::{Authenticator, Issuer, Patients, Possession, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -99,8 +99,12 @@ pub struct House {
     pub patients: Arc<Patients>,
     /// The deeds of patients over their consents.
     pub consents: Arc<Consents>,
+    /// Who is signed in.
+    pub sessions: Arc<Sessions>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
+    /// Takes proofs of possession.
+    pub possession: Arc<Possession>,
     /// Checks access tokens.
     pub authenticator: Arc<Authenticator>,
     /// The clock.
@@ -195,16 +199,19 @@ impl House {
     fn assemble(means: Means, store: Store, keyring: Keyring) -> Result<(Arc<Self>, Chores), Cannot> {
         let (rooms, sequencer) = Rooms::new(means, store, keyring)?;
         let patients = Arc::new(rooms.patients());
+        let possession = Arc::new(rooms.possession());
         let house = Self {
             publisher: Arc::new(rooms.publisher()?),
             door: Arc::new(rooms.door()),
             intake: Arc::new(rooms.intake(&patients)),
             enrolments: Arc::new(rooms.enrolments()),
             consents: Arc::new(rooms.consents()),
-            issuer: Arc::new(rooms.issuer()),
-            authenticator: Arc::new(rooms.authenticator()?),
+            sessions: Arc::new(rooms.sessions()),
+            issuer: Arc::new(rooms.issuer(&possession)),
+            authenticator: Arc::new(rooms.authenticator(&possession)?),
             sound: Arc::new(AtomicBool::new(true)),
             patients,
+            possession,
             folder: rooms.folder,
             config: rooms.config,
             store: rooms.store,

@@ -26,6 +26,7 @@ mod house;
 mod process;
 mod proxy;
 mod scan;
+mod sessions;
 mod wire;
 
 mod doors;
@@ -35,4 +36,5 @@ mod framing;
 mod hangups;
 mod kills;
 mod logs;
+mod possession;
 mod revoked;
