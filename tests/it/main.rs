@@ -37,3 +37,5 @@ mod kills;
 mod logs;
 mod possession;
 mod revoked;
+mod shares;
+mod tokens;
