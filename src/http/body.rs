@@ -1,5 +1,6 @@
 //! Reading a body: whole, bounded in size and time.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -56,6 +57,6 @@ pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, TooMuch> {
 }
 
 /// Whether it broke off for want of room; that is said through two layers of errors.
-fn crowded(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |e| e.source()).any(|e| e.is::<NoRoom>())
+fn crowded(error: &(dyn Error + 'static)) -> bool {
+    error.is::<NoRoom>() || error.source().is_some_and(crowded)
 }

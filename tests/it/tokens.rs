@@ -55,6 +55,7 @@ impl World<'_> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a test hands its closure over")]
 fn in_world(name: &str, test: impl AsyncFn(World<'_>)) {
     house::on(Engine::Sqlite, name, &async |home: &Home| {
         let open = home.found().await;
