@@ -40,5 +40,6 @@ mod kills;
 mod logs;
 mod possession;
 mod revoked;
+mod searching;
 mod shares;
 mod tokens;
