@@ -44,3 +44,5 @@ mod logs;
 mod possession;
 mod revoked;
 mod searching;
+mod shares;
+mod tokens;
