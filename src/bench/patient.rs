@@ -72,6 +72,7 @@ fn sealed(house: &House, keys: &PatientKeys, key: RecordKey) -> Result<NewRecord
         facts: seal(&Place::facts(key, 1), &facts)?,
         found: seal(&Place::found(key, 1), &found)?,
         sealed: seal(&Place::content(key, 1), text.as_bytes())?,
+        at: house.clock.now(),
     })
 }
 

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
-use super::read::LEAF;
+use super::headers::LEAF;
 use super::{Answer, Api, in_scope, known_type};
 use crate::fhir::searchset::{Match, searchset};
 use crate::fhir::{BadQuery, Query};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::admit::Allowed;
-use super::{Intake, Owner, Reading, Rejected};
+use super::current::Current;
+use super::{Became, Intake, Owner, Reading, Rejected};
 use crate::id::{DeedId, PatientId};
 use crate::identity::PatientError;
 use crate::ledger::Personal;
@@ -50,12 +51,12 @@ impl Intake {
         if !new_patient {
             writes.extend(self.new_names(patient, &reading).await?);
         }
-        let prepared = self.aside(move |intake| intake.prepare(reading, &owner)).await?;
+        let prepared = self.aside(move |intake| intake.prepare(reading, &owner, &Current::default())).await?;
         let mut types = BTreeMap::new();
         for facts in prepared.facts() {
             *types.entry(facts.resource_type.clone()).or_default() += 1;
         }
-        let kept_patient = prepared.entries.iter().any(|e| !e.created);
+        let kept_patient = prepared.entries.iter().any(|e| e.became == Became::Kept);
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Rejected::unavailable)?;
         let about = Personal { patient: Some(patient), route: "import".to_owned(), ..Personal::default() };
         let receipt = self.admit(deed, prepared, about, Allowed::GUARANTOR, writes).await?;

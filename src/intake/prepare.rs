@@ -1,15 +1,16 @@
-//! The second reading: entry after entry is rewritten, stamped and sealed.
+//! The second reading: entry after entry is rewritten, stamped and sealed; what ends is sealed as ended.
 
 use std::sync::Arc;
 
-use super::reading::{Part, Reading};
-use super::{Admitted, Intake, Rejected};
+use super::current::Current;
+use super::reading::{End, Part, Reading};
+use super::{Admitted, Became, Intake, Rejected};
 use crate::clock::Timestamp;
 use crate::fhir::{ContentFacts, Edit, Envelope, FactsError, Links, extract};
 use crate::id::{PatientId, RecordId};
 use crate::json::{self, Limits};
 use crate::model::{RecordFacts, RecordKey};
-use crate::store::turn::NewRecord;
+use crate::store::turn::{Deletion, NewRecord, Write};
 use crate::vault::{PatientKeys, Place};
 
 /// Into whose record it goes.
@@ -24,7 +25,7 @@ pub struct Owner {
 /// Records sealed and ready for their turn.
 pub struct Prepared {
     pub(super) keys: Arc<PatientKeys>,
-    pub(super) records: Vec<NewRecord>,
+    pub(super) writes: Vec<Write>,
     pub(super) facts: Vec<RecordFacts>,
     pub(super) entries: Vec<Admitted>,
     pub(super) at: Timestamp,
@@ -37,6 +38,19 @@ impl Prepared {
         self.keys.patient()
     }
 
+    /// What becomes of each record, in the order of the facts.
+    pub(super) fn entries_written(&self) -> impl Iterator<Item = Became> {
+        self.writes.iter().map(|write| {
+            if let Write::Replace { .. } = write {
+                Became::Updated
+            } else if let Write::Delete(_) = write {
+                Became::Deleted
+            } else {
+                Became::Created
+            }
+        })
+    }
+
     /// What a decision may know of the records.
     #[must_use]
     pub fn facts(&self) -> &[RecordFacts] {
@@ -45,7 +59,8 @@ impl Prepared {
 }
 
 /// What every entry of one reading has in common.
-struct Shared {
+struct Shared<'o> {
+    owner: &'o Owner,
     patient: PatientId,
     links: Links,
     at: Timestamp,
@@ -53,18 +68,20 @@ struct Shared {
 
 impl Intake {
     /// Seals what was read into the record of `owner`: ids, version, moment and labels set, references rewritten, all
-    /// other bytes as they came. The source is dropped at the end.
+    /// other bytes as they came. The source is dropped at the end. `current` holds what it changes.
     ///
     /// # Errors
     /// [`Rejected::OtherPatient`] when it names anyone but the owner.
-    pub fn prepare(&self, reading: Reading, owner: &Owner) -> Result<Prepared, Rejected> {
+    pub(super) fn prepare(&self, reading: Reading, owner: &Owner, current: &Current) -> Result<Prepared, Rejected> {
         let patient = owner.keys.patient();
         reading.whose.is(patient)?;
-        let mut shared = Shared { patient, links: Links::new(), at: self.clock.now() };
+        let mut shared = Shared { owner, patient, links: Links::new(), at: self.clock.now() };
         let mut keys = Vec::with_capacity(reading.parts.len());
         for (place, part) in reading.parts.iter().enumerate() {
             let key = if reading.whose.part == Some(place) {
                 RecordKey::of_patient(patient)
+            } else if let Some(target) = part.replaces {
+                target.key
             } else {
                 let record = RecordId::ordered(&*self.clock, &*self.chance).map_err(Rejected::unavailable)?;
                 RecordKey { patient, record }
@@ -74,24 +91,42 @@ impl Intake {
             }
             keys.push(key);
         }
+        let all = keys.len() + reading.ends.len();
         let mut prepared = Prepared {
             keys: Arc::clone(&owner.keys),
-            records: Vec::with_capacity(keys.len()),
-            facts: Vec::with_capacity(keys.len()),
-            entries: Vec::with_capacity(keys.len()),
+            writes: Vec::with_capacity(all),
+            facts: Vec::with_capacity(all),
+            entries: Vec::with_capacity(all),
             at: shared.at,
         };
+        let mut entries = Vec::with_capacity(all);
         for (part, key) in reading.parts.iter().zip(keys) {
             let reference = format!("{}/{key}", part.kind);
-            if let (true, Some(version)) = (key.is_patient(), owner.patient_resource) {
-                prepared.entries.push(Admitted { reference, version, created: false });
+            if let (None, true, Some(version)) = (part.replaces, key.is_patient(), owner.patient_resource) {
+                entries.push((part.entry, Admitted { reference, version, became: Became::Kept }));
                 continue;
             }
-            let (record, facts) = self.seal(&reading, part, key, &shared, owner)?;
-            prepared.records.push(record);
+            let replaces = part.replaces.map(|_| current.version(key)).transpose()?;
+            let version = replaces.map_or(1, |n| n.saturating_add(1));
+            let (new, facts) = self.seal(&reading, part, (key, version), &shared)?;
+            prepared.writes.push(match replaces {
+                Some(replaces) => Write::Replace { replaces, new },
+                None => Write::Record(new),
+            });
             prepared.facts.push(facts);
-            prepared.entries.push(Admitted { reference, version: 1, created: true });
+            let became = if replaces.is_some() { Became::Updated } else { Became::Created };
+            entries.push((part.entry, Admitted { reference, version, became }));
         }
+        for end in &reading.ends {
+            let (deletion, facts) = self.end(end, current, &shared)?;
+            let reference = format!("{}/{}", end.kind, end.target.key);
+            prepared.writes.push(Write::Delete(deletion));
+            entries.push((end.entry, Admitted { reference, version: facts.version, became: Became::Deleted }));
+            prepared.facts.push(facts);
+        }
+        // The answer lists the entries as they came, whatever is done first (FH-55).
+        entries.sort_by_key(|(entry, _)| *entry);
+        prepared.entries.extend(entries.into_iter().map(|(_, admitted)| admitted));
         // The source goes before the turn: a large Bundle need not be held twice.
         drop(reading);
         Ok(prepared)
@@ -101,32 +136,59 @@ impl Intake {
         &self,
         reading: &Reading,
         part: &Part,
-        key: RecordKey,
-        shared: &Shared,
-        owner: &Owner,
+        (key, version): (RecordKey, i64),
+        shared: &Shared<'_>,
     ) -> Result<(NewRecord, RecordFacts), Rejected> {
-        let rewritten = rewrite(reading, part, key, shared)?;
+        let rewritten = rewrite(reading, part, (key, version), shared)?;
         let facts_of = |why| Rejected::Facts { entry: part.entry, why };
         let node = json::parse(rewritten.as_bytes(), Limits::FHIR)?;
-        let facts = ContentFacts::read(&node).map_err(facts_of)?.of(key, 1);
+        let facts = ContentFacts::read(&node).map_err(facts_of)?.of(key, version);
         let values = extract(&node).to_bytes();
         drop(node);
-        let seal =
-            |place: &Place, bytes: &[u8]| self.sealer.seal(&owner.keys, place, bytes).map_err(Rejected::unavailable);
+        let seal = |place: &Place, bytes: &[u8]| {
+            self.sealer.seal(&shared.owner.keys, place, bytes).map_err(Rejected::unavailable)
+        };
         let record = NewRecord {
             patient: shared.patient,
             record: key.record,
             kind: self.indexer.kind(shared.patient, &facts.resource_type),
-            facts: seal(&Place::facts(key, 1), &facts.to_bytes())?,
-            found: seal(&Place::found(key, 1), &values)?,
-            sealed: seal(&Place::content(key, 1), rewritten.as_bytes())?,
+            facts: seal(&Place::facts(key, version), &facts.to_bytes())?,
+            found: seal(&Place::found(key, version), &values)?,
+            sealed: seal(&Place::content(key, version), rewritten.as_bytes())?,
+            at: shared.at,
         };
         Ok((record, facts))
+    }
+
+    /// The last version of a record: the labels of the one before it, so that who may learn of the deletion is who
+    /// might see the record, and no text.
+    fn end(&self, end: &End, current: &Current, shared: &Shared<'_>) -> Result<(Deletion, RecordFacts), Rejected> {
+        let key = end.target.key;
+        let ends = current.version(key)?;
+        let version = ends.saturating_add(1);
+        let facts = RecordFacts { version, ..current.facts(key)?.clone() };
+        let seal = |place: &Place, bytes: &[u8]| {
+            self.sealer.seal(&shared.owner.keys, place, bytes).map_err(Rejected::unavailable)
+        };
+        let deletion = Deletion {
+            patient: shared.patient,
+            record: key.record,
+            ends,
+            facts: seal(&Place::facts(key, version), &facts.to_bytes())?,
+            sealed: seal(&Place::content(key, version), b"")?,
+            at: shared.at,
+        };
+        Ok((deletion, facts))
     }
 }
 
 /// The text to be stored: the server's envelope, the new links, and every other byte as it came.
-fn rewrite(reading: &Reading, part: &Part, key: RecordKey, shared: &Shared) -> Result<String, Rejected> {
+fn rewrite(
+    reading: &Reading,
+    part: &Part,
+    (key, version): (RecordKey, i64),
+    shared: &Shared<'_>,
+) -> Result<String, Rejected> {
     let entry = part.entry;
     let slice = reading.text.get(part.span.start..part.span.end).unwrap_or_default();
     let node = json::parse(slice.as_bytes(), Limits::FHIR)?;
@@ -134,7 +196,7 @@ fn rewrite(reading: &Reading, part: &Part, key: RecordKey, shared: &Shared) -> R
     let id = key.to_string();
     let envelope = Envelope {
         id: &id,
-        version: 1,
+        version,
         last_updated: shared.at,
         confidentiality: own.confidentiality.max(reading.level),
         labels: &reading.labels,

@@ -135,6 +135,8 @@ impl Law {
             | Act::Request
             | Act::Decline
             | Act::Admit
+            | Act::Update
+            | Act::Delete
             | Act::Enrol
             | Act::Suspend
             | Act::Shred

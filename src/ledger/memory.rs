@@ -105,6 +105,8 @@ impl Memory {
             | Act::Request
             | Act::Decline
             | Act::Admit
+            | Act::Update
+            | Act::Delete
             | Act::Enrol
             | Act::Suspend
             | Act::Shred

@@ -147,6 +147,17 @@ pub struct RecordFacts {
     pub authored: Option<Period>,
 }
 
+impl RecordFacts {
+    /// Whether a record with these facts in the place of one with `old` would be less protected than it was.
+    #[must_use]
+    pub fn lowers(&self, old: &Self) -> bool {
+        // FR-04: what is medical stays out of an insurer's reach, whatever is left out of its next version.
+        self.class > old.class
+            || self.confidentiality < old.confidentiality
+            || !old.sensitivities.iter().all(|s| self.sensitivities.contains(s))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

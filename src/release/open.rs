@@ -1,6 +1,7 @@
 //! Opening: the only place where a permit and its receipt are spent.
 
 use super::{Door, Withheld};
+use crate::clock::Timestamp;
 use crate::ledger::Receipt;
 use crate::model::{RecordKey, Sealed};
 use crate::policy::Permit;
@@ -12,6 +13,7 @@ pub struct Released {
     key: RecordKey,
     version: i64,
     leaf: u64,
+    at: Option<Timestamp>,
     text: Opened,
 }
 
@@ -26,6 +28,17 @@ impl Released {
     #[must_use]
     pub const fn version(&self) -> i64 {
         self.version
+    }
+
+    /// When this version was made, where that was asked for.
+    #[must_use]
+    pub const fn at(&self) -> Option<Timestamp> {
+        self.at
+    }
+
+    /// The same, made at `at`.
+    pub(super) fn made(self, at: Timestamp) -> Self {
+        Self { at: Some(at), ..self }
     }
 
     /// The leaf under which this release stands in the log.
@@ -65,7 +78,7 @@ impl Door {
             }
             let place = Place::content(key, version);
             let text = self.opener.open(keys, &place, &sealed).map_err(Withheld::unavailable)?;
-            released.push(Released { key, version, leaf, text });
+            released.push(Released { key, version, leaf, at: None, text });
         }
         Ok(released)
     }

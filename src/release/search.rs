@@ -88,7 +88,7 @@ impl Door {
             Err(denial) => return Err(self.refuse(denied(&denial), about, Some(&keys)).await),
         };
         let matching = self.matching(&permit, &gathered.records, &keys, query)?;
-        let permit = match permit.narrow_to(|key| matching.contains_key(&key.record)) {
+        let permit = match permit.narrow_to(|key, _| matching.contains_key(&key.record)) {
             Ok(permit) => permit,
             Err(denial) => return Err(self.refuse(denied(&denial), about, Some(&keys)).await),
         };

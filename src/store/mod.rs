@@ -13,6 +13,7 @@ pub mod log;
 pub mod registry;
 pub mod rows;
 pub mod turn;
+mod versions;
 
 use crate::db::{Db, DbError, Migration, Settings};
 
