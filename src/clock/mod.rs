@@ -71,8 +71,7 @@ impl Timestamp {
     #[must_use]
     pub fn to_http_date(self) -> Option<String> {
         const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-        const MONTHS: [&str; 12] =
-            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let t = OffsetDateTime::from_unix_timestamp(self.secs()).ok()?;
         let day = DAYS.get(usize::from(t.weekday().number_days_from_monday()))?;
         let month = MONTHS.get(usize::from(u8::from(t.month())).checked_sub(1)?)?;

@@ -10,6 +10,7 @@ mod deposit;
 mod headers;
 mod history;
 mod negotiate;
+mod offered;
 mod read;
 mod search;
 

@@ -84,7 +84,9 @@ fn is_json(format: &str) -> bool {
 /// Whether the parameter `fhirVersion`, when there is one, names the version that is spoken here.
 fn is_of_4_0(media: &str) -> bool {
     let versions = media.split(';').skip(1).filter_map(|p| p.trim().split_once('='));
-    versions.filter(|(name, _)| name.eq_ignore_ascii_case("fhirVersion")).all(|(_, value)| value.trim_matches('"') == "4.0")
+    versions
+        .filter(|(name, _)| name.eq_ignore_ascii_case("fhirVersion"))
+        .all(|(_, value)| value.trim_matches('"') == "4.0")
 }
 
 fn refused(status: StatusCode, text: &str) -> Response<Body> {

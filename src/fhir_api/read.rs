@@ -97,7 +97,10 @@ fn is_known(headers: &HeaderMap, released: &Released) -> bool {
     let mut tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok()).peekable();
     if tags.peek().is_some() {
         let strong = own.trim_start_matches("W/");
-        return tags.flat_map(|value| value.split(',')).map(str::trim).any(|tag| tag == own || tag == strong || tag == "*");
+        return tags
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .any(|tag| tag == own || tag == strong || tag == "*");
     }
     let since = headers.get(IF_MODIFIED_SINCE).and_then(|v| v.to_str().ok()).and_then(Timestamp::from_http_date);
     // Known to the second only, on both sides.

@@ -41,8 +41,7 @@ impl Intake {
             facts.iter().map(|f| Touched { record: f.key.record, version: f.version }).collect();
         drop(facts);
         let about = Personal { records: Records::of(&touched), ..about };
-        let mut deed =
-            self.ledger.prepare(deed, act, about, Some(&keys)).await.map_err(Rejected::unavailable)?;
+        let mut deed = self.ledger.prepare(deed, act, about, Some(&keys)).await.map_err(Rejected::unavailable)?;
         deed.ground = allowed.ground;
         deed.basis = allowed.basis;
         deed.until = allowed.until;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::deposit::may;
-use super::reading::Target;
+use super::reading::{FIXED, Target};
 use super::{Intake, Reading, Receipt, Rejected};
 use crate::model::{Bearer, Interaction, RecordKey};
 
@@ -13,7 +13,7 @@ impl Intake {
     /// `if_match` is the weak ETag of the version it rests on (FHIR R4 §3.1.0.5.1); the resource has the same id.
     ///
     /// # Errors
-    /// [`Rejected::NoUpdate`] whether there is no such record or no consent for the change: a refusal is on record.
+    /// [`Rejected::Fixed`] for types whose records never change. [`Rejected::NoUpdate`] whether there is no such record or no consent for the change: a refusal is on record.
     /// [`Rejected::Stale`] and [`Rejected::Lowered`] only for one who may make the change.
     pub async fn update(
         self: &Arc<Self>,
@@ -22,6 +22,9 @@ impl Intake {
         if_match: Option<&str>,
         bytes: Vec<u8>,
     ) -> Result<Receipt, Rejected> {
+        if FIXED.contains(&resource_type) {
+            return Err(Rejected::Fixed);
+        }
         may(bearer, &[Interaction::Update], Some(resource_type))?;
         let key = id.parse::<RecordKey>().map_err(|_| Rejected::NoUpdate)?;
         let target = Target::of(resource_type, key, if_match).map_err(Rejected::of_update)?;
@@ -43,11 +46,11 @@ impl Intake {
         (resource_type, id): (&str, &str),
         if_match: Option<&str>,
     ) -> Result<Receipt, Rejected> {
-        may(bearer, &[Interaction::Delete], Some(resource_type))?;
         // A patient is enrolled or erased as a whole; the resource that says who it is does not go alone.
-        if resource_type == "Patient" {
+        if resource_type == "Patient" || FIXED.contains(&resource_type) {
             return Err(Rejected::Fixed);
         }
+        may(bearer, &[Interaction::Delete], Some(resource_type))?;
         let key = id.parse::<RecordKey>().map_err(|_| Rejected::NotFound)?;
         let target = Target::of(resource_type, key, if_match).map_err(Rejected::of_delete)?;
         let reading = Reading::of_end(resource_type, target);

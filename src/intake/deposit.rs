@@ -221,13 +221,7 @@ impl Intake {
     /// All of it, or a refusal with the reason of the first that may not be (FH-59); the sender never learns which.
     ///
     /// Whoever replaces a record must be allowed to change both what it was and what it becomes.
-    fn decide(
-        &self,
-        deed: DeedId,
-        asked: &Asked,
-        prepared: &Prepared,
-        current: &Current,
-    ) -> Result<Allowed, Refusal> {
+    fn decide(&self, deed: DeedId, asked: &Asked, prepared: &Prepared, current: &Current) -> Result<Allowed, Refusal> {
         let (mut creates, mut updates, mut deletes) = (Vec::new(), Vec::new(), Vec::new());
         for (new, entry) in prepared.facts.iter().zip(prepared.entries_written()) {
             match (entry, current.facts(new.key)) {

@@ -22,7 +22,7 @@ const HOUSE: [(&str, &str); 2] = [
 ];
 
 /// Types whose records never change: what vouches for another record must stay what was signed or seen (FH-29).
-const FIXED: [&str; 3] = ["AuditEvent", "Consent", "Provenance"];
+pub(super) const FIXED: [&str; 3] = ["AuditEvent", "Consent", "Provenance"];
 
 /// A text that was found good, and whose it is. Nothing of it is stored yet.
 #[derive(Debug)]
@@ -458,7 +458,10 @@ fn may_replace(node: &Node<'_>, target: Target, entry: Option<usize>) -> Result<
     }
     let tags = node.get("meta").and_then(|meta| meta.get("tag")).map_or(&[][..], Node::items);
     if tags.iter().any(|tag| tag.text_of("code") == Some("SUBSETTED")) {
-        return Err(Rejected::NotSupported { entry, what: "a part of a resource (SUBSETTED) cannot replace the whole" });
+        return Err(Rejected::NotSupported {
+            entry,
+            what: "a part of a resource (SUBSETTED) cannot replace the whole",
+        });
     }
     Ok(())
 }

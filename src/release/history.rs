@@ -104,7 +104,10 @@ impl Door {
             Ok(permit) => permit,
             // Theirs to see, and nothing in it fits: that is told, and on record as all that was told.
             Err(denial) if denial.reason == Reason::NoRecord => {
-                self.asking.refuse(denied(&denial), case.about, Some(&case.keys)).await.map_err(Withheld::unavailable)?;
+                self.asking
+                    .refuse(denied(&denial), case.about, Some(&case.keys))
+                    .await
+                    .map_err(Withheld::unavailable)?;
                 return Ok(History { total, ..History::default() });
             }
             Err(denial) => return Err(self.refuse(denied(&denial), case.about, Some(&case.keys)).await),

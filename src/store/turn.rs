@@ -287,15 +287,7 @@ async fn apply_records(
     for new in records {
         let (patient, record): (Arg<'_>, Arg<'_>) = (new.patient.as_bytes().into(), new.record.as_bytes().into());
         let sealed = new.sealed.0.as_slice().into();
-        bodies.push(vec![
-            patient.clone(),
-            record.clone(),
-            1.into(),
-            sealed,
-            leaf.into(),
-            new.at.0.into(),
-            name.into(),
-        ]);
+        bodies.push(vec![patient.clone(), record.clone(), 1.into(), sealed, leaf.into(), new.at.0.into(), name.into()]);
         let (facts, found) = (new.facts.0.as_slice().into(), new.found.0.as_slice().into());
         heads.push(vec![patient, record, 1.into(), (&new.kind).into(), facts, found, name.into()]);
     }

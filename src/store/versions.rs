@@ -33,8 +33,7 @@ pub(super) async fn replace(
     let version = replaces.saturating_add(1);
     one(turn.run(KEEP, &[patient.into(), record.into(), replaces.into(), name.into()]).await?)?;
     let (facts, found) = (new.facts.0.as_slice().into(), new.found.0.as_slice().into());
-    let args =
-        [patient.into(), record.into(), version.into(), (&new.kind).into(), facts, found, name.into()];
+    let args = [patient.into(), record.into(), version.into(), (&new.kind).into(), facts, found, name.into()];
     one(turn.run(SQL, &args).await?)?;
     content(turn, name, (leaf, new.at), (new.patient, new.record, version), &new.sealed).await
 }

@@ -56,7 +56,7 @@ pub struct Clinic {
     pub key: Key,
 }
 
-pub const SCOPES: [&str; 2] = ["Condition.crs", "Observation.crs"];
+pub const SCOPES: [&str; 2] = ["Condition.cruds", "Observation.cruds"];
 
 impl Patient {
     pub async fn enrol(house: &House) -> Self {
@@ -146,7 +146,7 @@ impl Clinic {
     pub fn token_form(&self, issuer: &str, now: Timestamp) -> String {
         format!(
             "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
-             client-assertion-type%3Ajwt-bearer&scope=system%2FObservation.crs+system%2FCondition.crs&client_assertion={}",
+             client-assertion-type%3Ajwt-bearer&scope=system%2FObservation.cruds+system%2FCondition.cruds&client_assertion={}",
             self.assertion(issuer, now)
         )
     }
@@ -158,7 +158,7 @@ impl Clinic {
             grant_type: "client_credentials",
             assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             assertion: &assertion,
-            scope: "system/Observation.crs system/Condition.crs",
+            scope: "system/Observation.cruds system/Condition.cruds",
             ..TokenRequest::default()
         };
         house.issuer.issue(request).await.unwrap().token
@@ -197,6 +197,13 @@ pub fn labelled(kind: &str, patient: PatientId, text: &str, label: &str) -> Stri
         resource["status"] = "final".into();
         resource["effectiveDateTime"] = "2026-01-05".into();
     }
+    resource.to_string()
+}
+
+/// The resource under the id of `key`.
+pub fn with_id(resource: &str, key: RecordKey) -> String {
+    let mut resource: serde_json::Value = serde_json::from_str(resource).unwrap();
+    resource["id"] = key.to_string().into();
     resource.to_string()
 }
 

@@ -36,3 +36,4 @@ mod hangups;
 mod kills;
 mod logs;
 mod revoked;
+mod versions;
