@@ -26,7 +26,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Answer {
     let bearer = api.bearer(&headers, "POST", &uri).await?;
-    let resource_type = plain(&name, &uri)?;
+    let resource_type = plain(&name, &uri).map_err(|why| withheld(&why))?;
     let bytes = read(&headers, body).await?;
     let receipt = api.intake.create(&bearer, resource_type, bytes).await.map_err(|rejected| refused(&rejected))?;
     Ok(api.made(&bearer, resource_type, &receipt, (StatusCode::CREATED, headers::preferred(&headers))).await)
@@ -41,8 +41,8 @@ pub(super) async fn update(
     body: Body,
 ) -> Answer {
     let bearer = api.bearer(&headers, "PUT", &uri).await?;
-    let resource_type = plain(&name, &uri)?;
-    let if_match = if_match(&headers)?;
+    let resource_type = plain(&name, &uri).map_err(|why| withheld(&why))?;
+    let if_match = if_match(&headers).map_err(|rejected| refused(&rejected))?;
     let bytes = read(&headers, body).await?;
     let receipt = api.intake.update(&bearer, (resource_type, &id), if_match.as_deref(), bytes).await;
     let receipt = receipt.map_err(|rejected| refused(&rejected))?;
@@ -57,8 +57,8 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Answer {
     let bearer = api.bearer(&headers, "DELETE", &uri).await?;
-    let resource_type = plain(&name, &uri)?;
-    let if_match = if_match(&headers)?;
+    let resource_type = plain(&name, &uri).map_err(|why| withheld(&why))?;
+    let if_match = if_match(&headers).map_err(|rejected| refused(&rejected))?;
     let mut response = fhir(StatusCode::NO_CONTENT, "");
     match api.intake.delete(&bearer, (resource_type, &id), if_match.as_deref()).await {
         Ok(receipt) => {
@@ -74,15 +74,16 @@ pub(super) async fn delete(
 }
 
 /// The type that an address without parameters names.
-pub(super) fn plain(name: &str, uri: &Uri) -> Result<&'static str, Response<Body>> {
+fn plain(name: &str, uri: &Uri) -> Result<&'static str, Withheld> {
     if uri.query().is_some_and(|query| !query.is_empty()) {
-        return Err(withheld(&Withheld::BadQuery("a change of a record takes no parameters".to_owned())));
+        return Err(Withheld::BadQuery("a change of a record takes no parameters".to_owned()));
     }
-    known_type(name).ok_or_else(|| withheld(&Withheld::Hidden))
+    known_type(name).ok_or(Withheld::Hidden)
 }
 
-pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<String>, Response<Body>> {
-    headers::once(headers, &IF_MATCH).map_err(|()| refused(&Rejected::NoVersion))
+/// The version that a change rests on, as its header says it.
+fn if_match(headers: &HeaderMap) -> Result<Option<String>, Rejected> {
+    headers::once(headers, &IF_MATCH).map_err(|()| Rejected::NoVersion)
 }
 
 impl Api {
