@@ -15,7 +15,7 @@ use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Issuer, Patients};
+use crate::identity::{Authenticator, Issuer, Patients, Possession};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -101,6 +101,8 @@ pub struct House {
     pub consents: Arc<Consents>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
+    /// Takes proofs of possession.
+    pub possession: Arc<Possession>,
     /// Checks access tokens.
     pub authenticator: Arc<Authenticator>,
     /// The clock.
@@ -195,16 +197,18 @@ impl House {
     fn assemble(means: Means, store: Store, keyring: Keyring) -> Result<(Arc<Self>, Chores), Cannot> {
         let (rooms, sequencer) = Rooms::new(means, store, keyring)?;
         let patients = Arc::new(rooms.patients());
+        let possession = Arc::new(rooms.possession());
         let house = Self {
             publisher: Arc::new(rooms.publisher()?),
             door: Arc::new(rooms.door()),
             intake: Arc::new(rooms.intake(&patients)),
             enrolments: Arc::new(rooms.enrolments()),
             consents: Arc::new(rooms.consents()),
-            issuer: Arc::new(rooms.issuer()),
-            authenticator: Arc::new(rooms.authenticator()?),
+            issuer: Arc::new(rooms.issuer(&possession)),
+            authenticator: Arc::new(rooms.authenticator(&possession)?),
             sound: Arc::new(AtomicBool::new(true)),
             patients,
+            possession,
             folder: rooms.folder,
             config: rooms.config,
             store: rooms.store,

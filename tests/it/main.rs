@@ -35,5 +35,6 @@ mod framing;
 mod hangups;
 mod kills;
 mod logs;
+mod possession;
 mod revoked;
 mod versions;
