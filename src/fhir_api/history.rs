@@ -13,7 +13,7 @@ use super::{Answer, Api};
 use crate::fhir::history::{Entry, history as bundle};
 use crate::fhir::{date_time, instant};
 use crate::http::{fhir, pairs, withheld};
-use crate::release::{History, Wanted, Withheld};
+use crate::release::{History, Stretch, Withheld};
 
 /// The most versions on a page.
 const PAGE: usize = 100;
@@ -38,9 +38,9 @@ pub(super) async fn history(
 }
 
 /// Reads the parameters; each at most once, and no other.
-fn wanted(query: &str) -> Result<Wanted, Withheld> {
+fn wanted(query: &str) -> Result<Stretch, Withheld> {
     let bad = |text: &str| Withheld::BadQuery(text.to_owned());
-    let mut wanted = Wanted { count: Some(PAGE), ..Wanted::default() };
+    let mut wanted = Stretch { count: Some(PAGE), ..Stretch::default() };
     let mut seen = Vec::new();
     for (name, value) in pairs(query).map_err(|error| bad(&error.to_string()))? {
         if seen.contains(&name) {

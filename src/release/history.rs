@@ -14,9 +14,9 @@ use crate::store::rows::VersionRow;
 /// The most versions that are looked at, the newest; older ones are read one by one.
 const MOST: i64 = 1000;
 
-/// Which versions are asked for.
+/// The stretch of a history that is asked for.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted {
+pub struct Stretch {
     /// Made then or later (`_since`).
     pub since: Option<Timestamp>,
     /// Current at some moment of it (`_at`).
@@ -51,7 +51,7 @@ pub struct History {
     pub leaf: Option<u64>,
 }
 
-impl Wanted {
+impl Stretch {
     /// Whether a version fits that was made at `at` and replaced at `until`.
     fn fits(&self, at: Timestamp, until: Option<Timestamp>) -> bool {
         self.since.is_none_or(|since| at >= since)
@@ -69,7 +69,7 @@ impl Door {
         bearer: &Bearer,
         resource_type: &str,
         key: RecordKey,
-        wanted: Wanted,
+        wanted: Stretch,
     ) -> Result<History, Withheld> {
         let case = self.case(bearer, resource_type, key, "history").await?;
         let rows = self.store.versions(key, MOST).await.map_err(Withheld::unavailable)?;

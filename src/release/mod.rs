@@ -22,7 +22,7 @@ use crate::policy::Engine;
 use crate::store::Store;
 use crate::vault::{Indexer, Opener, Reader};
 
-pub use history::{History, Version, Wanted};
+pub use history::{History, Stretch, Version};
 pub use open::Released;
 pub use search::Found;
 
