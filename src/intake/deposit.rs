@@ -101,7 +101,7 @@ impl Intake {
     pub(super) async fn deposit_one(self: &Arc<Self>, bearer: &Bearer, reading: Reading) -> Result<Receipt, Rejected> {
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Rejected::unavailable)?;
         let kind = if reading.kind.is_none() { reading.types().next().map(str::to_owned) } else { None };
-        let route = reading.route();
+        let route = reading.word();
         // Whatever the identifiers lead to, or do not, is the same answer: it would tell who is enrolled (F17).
         let known = match self.known(&reading).await {
             Err(Rejected::SeveralPatients | Rejected::OtherPatient) => None,

@@ -106,7 +106,7 @@ impl Reading {
     }
 
     /// How it is called in the log.
-    pub(super) fn route(&self) -> &'static str {
+    pub(super) fn word(&self) -> &'static str {
         match (self.kind, self.parts.as_slice(), self.ends.as_slice()) {
             (None, [part], []) if part.replaces.is_some() => "update",
             (None, [], [_]) => "delete",
