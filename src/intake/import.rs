@@ -37,7 +37,7 @@ impl Intake {
     /// # Errors
     /// [`Rejected`]; at most a patient without records was enrolled then. [`Rejected::Conflict`] may be tried again.
     pub async fn import(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Option<Imported>, Rejected> {
-        let reading = self.aside(move |intake| intake.read(bytes)).await?;
+        let reading = self.aside(move |intake| intake.read(bytes)?.adds_only()).await?;
         let tag = self.indexer.tag("import file", &[reading.digest()]);
         if self.store.imported(&tag).await.map_err(Rejected::unavailable)? {
             return Ok(None);
@@ -68,7 +68,7 @@ impl Intake {
     /// # Errors
     /// [`Rejected`] for what an import would refuse, as far as it can be told without enrolling anyone.
     pub async fn rehearse(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Option<BTreeMap<String, usize>>, Rejected> {
-        let reading = self.aside(move |intake| intake.read(bytes)).await?;
+        let reading = self.aside(move |intake| intake.read(bytes)?.adds_only()).await?;
         let tag = self.indexer.tag("import file", &[reading.digest()]);
         if self.store.imported(&tag).await.map_err(Rejected::unavailable)? {
             return Ok(None);

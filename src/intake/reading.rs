@@ -92,6 +92,14 @@ impl Reading {
         replaced.chain(self.ends.iter().map(|e| (e.kind.as_str(), e.target)))
     }
 
+    /// Itself, when it changes no record that is there: the guarantor takes over records and corrects none.
+    pub(super) fn adds_only(self) -> Result<Self, Rejected> {
+        let changed = self.parts.iter().filter(|p| p.replaces.is_some()).map(|p| p.entry);
+        let changed = changed.chain(self.ends.iter().map(|e| e.entry)).next();
+        let what = "an import adds records, it changes none";
+        changed.map_or(Ok(self), |entry| Err(Rejected::NotSupported { entry, what }))
+    }
+
     /// Whether the Patient resource in it is the next version of one.
     pub(super) fn updates_the_patient(&self) -> bool {
         self.whose.part.and_then(|place| self.parts.get(place)).is_some_and(|part| part.replaces.is_some())
