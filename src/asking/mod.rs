@@ -13,11 +13,11 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::consent::{Checker, Unproved};
 use crate::directory::{NotEnrolled, Register};
-use crate::id::{DeedId, PatientId};
+use crate::id::{DeedId, PatientId, ProfessionalId};
 use crate::ledger::personal::Records;
 use crate::ledger::{Ledger, Personal, Refusal, Unrecorded};
 use crate::model::{Actor, Bearer, Interaction, Op, RecordFacts, Software, Subject};
-use crate::policy::{Denial, Exclusion, Permit, Provision, Question, Standing};
+use crate::policy::{self, Denial, Exclusion, Permit, Provision, Question, Standing};
 use crate::store::gather::{Asker, Gathered};
 use crate::store::rows::{ConsentRow, PatientRow};
 use crate::vault::{Indexer, PatientKeys, Unwrapper, VaultError};
@@ -81,6 +81,13 @@ impl Asked {
             provisions: &self.provisions,
             exclusions: &self.exclusions,
         }
+    }
+
+    /// The professional who asks, when one is named.
+    #[must_use]
+    pub fn professional(&self) -> Option<ProfessionalId> {
+        let Actor::Software(software) = &self.actor else { return None };
+        software.professional.as_ref().map(|(id, _)| *id)
     }
 
     /// When the first consent that the permit rests on is over.
@@ -250,6 +257,10 @@ pub fn about(bearer: &Bearer, patient: PatientId, route: &'static str, resource_
 /// A refusal that the policy gave.
 #[must_use]
 pub fn denied(denial: &Denial) -> Refusal {
+    // FR-19: the patient reads their own log, and must not learn there what was not announced yet.
+    if denial.reason == policy::Reason::Unannounced {
+        return Refusal { deed: denial.deed, reason: "absent", purpose: Some(denial.purpose), policy: None };
+    }
     Refusal {
         deed: denial.deed,
         reason: denial.reason.code(),

@@ -137,7 +137,7 @@ impl Intake {
         }
         let (expected, identified) = (current.is_expected(&reading), self.identified(&reading, patient).await?);
         // Sealed as if it were not there; whether it is may be told only to one who is admitted.
-        let owner = Owner { keys: Arc::clone(&keys), patient_resource: None };
+        let owner = Owner { keys: Arc::clone(&keys), patient_resource: None, author: asked.professional() };
         let current = Arc::new(current);
         let of = Arc::clone(&current);
         let prepared = self.aside(move |intake| intake.prepare(reading, &owner, &of)).await?;
@@ -146,11 +146,10 @@ impl Intake {
             Err(refusal) => return Err(self.refuse(refusal, about, Some(&keys)).await),
         };
         // From here on whoever asks may make the change, and may be told why it is not made (FH-67).
-        let lowered = prepared.facts.iter().any(|new| current.facts(new.key).is_ok_and(|old| new.lowers(old)));
         let told = [
             (has_own, "exists", Rejected::Exists),
             (!expected, "version", Rejected::Stale),
-            (lowered, "labels", Rejected::Lowered),
+            (prepared.lowered, "labels", Rejected::Lowered),
             (!identified, "identifiers", Rejected::Identifiers),
         ];
         if let Some((_, reason, rejected)) = told.into_iter().find(|(wrong, ..)| *wrong) {
@@ -283,8 +282,8 @@ pub(super) fn may(bearer: &Bearer, interactions: &[Interaction], resource_type: 
 fn allow(before: Option<Allowed>, permit: &Permit, asked: &Asked) -> Allowed {
     let mut basis: Vec<Basis> =
         permit.basis().iter().map(|(consent, revision)| Basis { consent: *consent, revision: *revision }).collect();
-    let until = asked.until(permit);
-    let until = before.as_ref().map_or(until, |b| b.until.min(until));
+    let mut on = asked.footing(permit);
+    on.until = before.as_ref().map_or(on.until, |b| b.on.until.min(on.until));
     basis.extend(before.into_iter().flat_map(|b| b.basis));
     basis.sort_unstable();
     basis.dedup();
@@ -294,7 +293,7 @@ fn allow(before: Option<Allowed>, permit: &Permit, asked: &Asked) -> Allowed {
             policy::Ground::Oneself => Ground::Oneself,
         },
         basis,
-        until,
+        on,
         purpose: Some(permit.purpose()),
         policy: Some(*permit.policy()),
     }

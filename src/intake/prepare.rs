@@ -6,10 +6,10 @@ use super::current::Current;
 use super::reading::{End, Part, Reading};
 use super::{Admitted, Became, Intake, Rejected};
 use crate::clock::Timestamp;
-use crate::fhir::{ContentFacts, Edit, Envelope, FactsError, Links, extract};
-use crate::id::{PatientId, RecordId};
-use crate::json::{self, Limits};
-use crate::model::{RecordFacts, RecordKey};
+use crate::fhir::{ContentFacts, Edit, Envelope, FactsError, LabelError, Links, extract, strip, successor};
+use crate::id::{PatientId, ProfessionalId, RecordId};
+use crate::json::{self, Limits, Node};
+use crate::model::{Coding, Confidentiality, RecordFacts, RecordKey, Visibility};
 use crate::store::turn::{Deletion, NewRecord, Write};
 use crate::vault::{PatientKeys, Place};
 
@@ -20,7 +20,13 @@ pub struct Owner {
     pub keys: Arc<PatientKeys>,
     /// The version of the patient's own Patient resource, when it is there already.
     pub patient_resource: Option<i64>,
+    /// The professional who deposits, when one is named.
+    pub author: Option<ProfessionalId>,
 }
+
+/// How long a document may be kept from the patient whom it concerns; then it is announced by itself (FR-20). The law
+/// names no number (L.1111-2 and L.1111-7 CSP, EHDS art. 3): two months is the longest term that L.1111-7 knows.
+const ANNOUNCED_AFTER_SECS: i64 = 61 * 86_400;
 
 /// Records sealed and ready for their turn.
 pub struct Prepared {
@@ -29,6 +35,8 @@ pub struct Prepared {
     pub(super) facts: Vec<RecordFacts>,
     pub(super) entries: Vec<Admitted>,
     pub(super) at: Timestamp,
+    /// Whether something in it would be less protected than it was.
+    pub(super) lowered: bool,
 }
 
 impl Prepared {
@@ -98,6 +106,7 @@ impl Intake {
             facts: Vec::with_capacity(all),
             entries: Vec::with_capacity(all),
             at: shared.at,
+            lowered: false,
         };
         let mut entries = Vec::with_capacity(all);
         for (part, key) in reading.parts.iter().zip(keys) {
@@ -106,15 +115,16 @@ impl Intake {
                 entries.push((part.entry, Admitted { reference, version, became: Became::Kept }));
                 continue;
             }
-            let replaces = part.replaces.map(|_| current.version(key)).transpose()?;
-            let version = replaces.map_or(1, |n| n.saturating_add(1));
-            let (new, facts) = self.seal(&reading, part, (key, version), &shared)?;
-            prepared.writes.push(match replaces {
-                Some(replaces) => Write::Replace { replaces, new },
+            let before = part.replaces.map(|_| current.facts(key)).transpose()?;
+            let (new, facts, lowered) = self.seal(&reading, part, (key, before), &shared)?;
+            prepared.lowered |= lowered;
+            let version = facts.version;
+            prepared.writes.push(match before {
+                Some(before) => Write::Replace { replaces: before.version, new },
                 None => Write::Record(new),
             });
             prepared.facts.push(facts);
-            let became = if replaces.is_some() { Became::Updated } else { Became::Created };
+            let became = if before.is_some() { Became::Updated } else { Became::Created };
             entries.push((part.entry, Admitted { reference, version, became }));
         }
         for end in &reading.ends {
@@ -136,13 +146,21 @@ impl Intake {
         &self,
         reading: &Reading,
         part: &Part,
-        (key, version): (RecordKey, i64),
+        (key, before): (RecordKey, Option<&RecordFacts>),
         shared: &Shared<'_>,
-    ) -> Result<(NewRecord, RecordFacts), Rejected> {
-        let rewritten = rewrite(reading, part, (key, version), shared)?;
+    ) -> Result<(NewRecord, RecordFacts, bool), Rejected> {
+        let version = before.map_or(1, |facts| facts.version.saturating_add(1));
+        let Rewritten { text: rewritten, visibility, lowered } = rewrite(reading, part, (key, before), shared)?;
         let facts_of = |why| Rejected::Facts { entry: part.entry, why };
         let node = json::parse(rewritten.as_bytes(), Limits::FHIR)?;
-        let facts = ContentFacts::read(&node).map_err(facts_of)?.of(key, version);
+        let mut facts = ContentFacts::read(&node).map_err(facts_of)?.of(key, version);
+        if let Some(before) = before {
+            facts = facts.masked_as(before);
+        } else {
+            let hidden = visibility.contains(&Visibility::InvisiblePatient);
+            facts.announced = hidden.then(|| shared.at.plus_secs(ANNOUNCED_AFTER_SECS));
+            (facts.visibility, facts.author) = (visibility, shared.owner.author);
+        }
         let values = extract(&node).to_bytes();
         drop(node);
         let seal = |place: &Place, bytes: &[u8]| {
@@ -157,7 +175,9 @@ impl Intake {
             sealed: seal(&Place::content(key, version), rewritten.as_bytes())?,
             at: shared.at,
         };
-        Ok((record, facts))
+        // FR-04: what is medical stays out of an insurer's reach, whatever is left out of its next version.
+        let lowered = lowered || before.is_some_and(|before| facts.class > before.class);
+        Ok((record, facts, lowered))
     }
 
     /// The last version of a record: the labels of the one before it, so that who may learn of the deletion is who
@@ -182,28 +202,64 @@ impl Intake {
     }
 }
 
-/// The text to be stored: the server's envelope, the new links, and every other byte as it came.
+/// A text to be stored.
+struct Rewritten {
+    text: String,
+    /// The visibility codes it had.
+    visibility: Vec<Visibility>,
+    /// Whether it says less of its protection than the version before it, and may not.
+    lowered: bool,
+}
+
+/// The text to be stored: the server's envelope, the new links, no visibility codes, and every other byte as it came.
 fn rewrite(
     reading: &Reading,
     part: &Part,
-    (key, version): (RecordKey, i64),
+    (key, before): (RecordKey, Option<&RecordFacts>),
     shared: &Shared<'_>,
-) -> Result<String, Rejected> {
+) -> Result<Rewritten, Rejected> {
     let entry = part.entry;
-    let slice = reading.text.get(part.span.start..part.span.end).unwrap_or_default();
-    let node = json::parse(slice.as_bytes(), Limits::FHIR)?;
+    let whole = reading.text.get(part.span.start..part.span.end).unwrap_or_default();
+    let node = json::parse(whole.as_bytes(), Limits::FHIR)?;
     let own = ContentFacts::read(&node).map_err(|why: FactsError| Rejected::Facts { entry, why })?;
+    let stripped = strip(whole).map_err(|why| Rejected::Link { entry, why })?;
+    let slice = stripped.as_deref().unwrap_or(whole);
+    let node = json::parse(slice.as_bytes(), Limits::FHIR)?;
+    let (level, mut labels, lowered) = match before {
+        None => (own.confidentiality, Vec::new(), false),
+        Some(before) if own.visibility.is_empty() => kept(&node, before, shared.owner)?,
+        // Masks belong to the record: one that came with a text would be lost with the next.
+        Some(_) => return Err(Rejected::NotSupported { entry, what: "an update does not change who is masked" }),
+    };
+    labels.extend(reading.labels.iter().cloned());
     let id = key.to_string();
     let envelope = Envelope {
         id: &id,
-        version,
+        version: before.map_or(1, |facts| facts.version.saturating_add(1)),
         last_updated: shared.at,
-        confidentiality: own.confidentiality.max(reading.level),
-        labels: &reading.labels,
+        confidentiality: level.max(reading.level),
+        labels: &labels,
     };
     let mut edit = Edit::new();
     edit.stamp(&node, &envelope).map_err(|why| Rejected::Link { entry, why })?;
     edit.rewrite(&node, &shared.links, part.full_url.as_deref())
         .map_err(|why| Rejected::Link { entry, why: why.into() })?;
-    edit.apply(slice, node.span).map_err(|why| Rejected::Link { entry, why })
+    let text = edit.apply(slice, node.span).map_err(|why| Rejected::Link { entry, why })?;
+    Ok(Rewritten { text, visibility: own.visibility, lowered })
+}
+
+/// The labels that the next version of a record is stamped with (SL-07), and whether it says less than it must.
+///
+/// That it does is not an error yet: it would tell whoever may not change the record how it is labelled.
+fn kept(
+    node: &Node<'_>,
+    before: &RecordFacts,
+    owner: &Owner,
+) -> Result<(Confidentiality, Vec<Coding>, bool), Rejected> {
+    let by_author = before.author.is_some() && before.author == owner.author;
+    match successor(node, before, by_author) {
+        Ok((level, labels)) => Ok((level, labels, false)),
+        Err(LabelError::Lowered) => Ok((before.confidentiality, Vec::new(), true)),
+        Err(other) => Err(Rejected::Facts { entry: None, why: other.into() }),
+    }
 }

@@ -14,6 +14,7 @@ pub mod record;
 pub mod scope;
 pub mod sealed;
 pub mod statement;
+pub mod visibility;
 
 pub use actor::{Actor, Bearer, Software, Subject};
 pub use device::{Device, DeviceKind};
@@ -23,3 +24,4 @@ pub use record::{Coding, Period, RecordClass, RecordFacts, RecordKey};
 pub use scope::{ClinicalScope, Interaction, Interactions};
 pub use sealed::Sealed;
 pub use statement::{Op, Statement, Terms};
+pub use visibility::Visibility;

@@ -84,7 +84,8 @@ impl Door {
             if row.version == case.row.version {
                 versions.push(case.facts.clone());
             } else if let Some(sealed) = &row.facts {
-                versions.extend(self.facts_of(&case.keys, key, row.version, sealed)?);
+                let then = self.facts_of(&case.keys, key, row.version, sealed)?;
+                versions.extend(then.map(|then| then.protected_as(&case.facts)));
             }
             if wanted.fits(row.at, until) {
                 fits.insert(row.version, row);

@@ -104,8 +104,8 @@ impl Door {
         let touched: Vec<Touched> =
             permit.records().iter().map(|(key, version)| Touched { record: key.record, version: *version }).collect();
         let about = Personal { records: Records::of(&touched), ..case.about.clone() };
-        let until = case.asked.until(permit);
-        let receipt = self.ledger.disclose(permit, about, &case.keys, until).await.map_err(Withheld::unavailable)?;
+        let footing = case.asked.footing(permit);
+        let receipt = self.ledger.disclose(permit, about, &case.keys, footing).await.map_err(Withheld::unavailable)?;
         receipt.ok_or(Withheld::Hidden)
     }
 }

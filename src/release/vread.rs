@@ -32,7 +32,9 @@ impl Door {
         let Some(then) = self.facts_of(&case.keys, key, version, &sealed)? else {
             return Err(self.absent(bearer, case).await);
         };
-        let permit = match self.decide_versions(&case, &[case.facts.clone(), then], |v| v == version) {
+        let permit = match self
+            .decide_versions(&case, &[case.facts.clone(), then.protected_as(&case.facts)], |v| v == version)
+        {
             Ok(permit) => permit,
             Err(denial) => return Err(self.refuse(denied(&denial), case.about, Some(&case.keys)).await),
         };

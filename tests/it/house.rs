@@ -251,6 +251,11 @@ impl Home {
         text
     }
 
+    /// All such texts so far.
+    pub fn canaries(&self) -> Vec<String> {
+        self.canaries.lock().unwrap().clone()
+    }
+
     /// The end of every test: the log obeys the law, verifies offline, and nothing readable is on disk.
     async fn prove(&self) {
         if !self.path().join("garant.toml").exists() {

@@ -29,6 +29,7 @@ mod scan;
 mod sessions;
 mod wire;
 
+mod canary;
 mod doors;
 mod erased;
 mod faults;
