@@ -348,6 +348,17 @@ fn fh17_a_label_that_was_raised_covers_the_versions_before_it() {
         let lowered = trusted.put(scene.record, 2, "lowered").await;
         assert_eq!((lowered.status, issue(&lowered).as_str()), (422, "business-rule"));
         assert_eq!(trusted.get(&path).await.json()["code"]["text"], "raised");
+        let again = cast::observation(scene.patient.id, "again");
+        let mut unlabelled: serde_json::Value = serde_json::from_str(&again).unwrap();
+        unlabelled.as_object_mut().unwrap().remove("meta");
+        let unlabelled = cast::with_id(&unlabelled.to_string(), scene.record);
+        assert_eq!(trusted.ask("PUT", &path, &["If-Match: W/\"2\""], &unlabelled).await.status, 200);
+        let kept = trusted.get(&path).await;
+        assert_eq!(
+            (kept.json()["code"]["text"].as_str(), kept.text().contains("\"code\":\"R\"")),
+            (Some("again"), true)
+        );
+        assert_eq!(client.get(&path).await.status, 404);
         served.end().await;
         open.close().await;
     });
