@@ -40,4 +40,5 @@ mod kills;
 mod logs;
 mod possession;
 mod revoked;
+mod searching;
 mod versions;
