@@ -114,6 +114,7 @@ impl Rooms {
             engine: Arc::clone(&self.engine),
             ledger: self.ledger.clone(),
             sealer: self.keyring.sealer(),
+            reader: self.keyring.reader(),
             indexer: self.keyring.indexer(),
             patients: Arc::clone(patients),
             asking: self.asking(),

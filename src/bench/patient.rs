@@ -93,6 +93,7 @@ fn sealed(house: &House, keys: &PatientKeys, key: RecordKey, code: &str) -> Resu
         facts: seal(&Place::facts(key, 1), &facts)?,
         found: seal(&Place::found(key, 1), &found)?,
         sealed: seal(&Place::content(key, 1), text.as_bytes())?,
+        at: house.clock.now(),
     })
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 /// Microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -63,6 +63,27 @@ impl Timestamp {
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let t = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         i64::try_from(t.unix_timestamp_nanos() / 1000).ok().map(Self)
+    }
+}
+
+impl Timestamp {
+    /// The form of HTTP's headers, to the second (RFC 9110 §5.6.7).
+    #[must_use]
+    pub fn to_http_date(self) -> Option<String> {
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let t = OffsetDateTime::from_unix_timestamp(self.secs()).ok()?;
+        let day = DAYS.get(usize::from(t.weekday().number_days_from_monday()))?;
+        let month = MONTHS.get(usize::from(u8::from(t.month())).checked_sub(1)?)?;
+        let (date, year, hour, minute, second) = (t.day(), t.year(), t.hour(), t.minute(), t.second());
+        Some(format!("{day}, {date:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"))
+    }
+
+    /// Reads the form that [`Timestamp::to_http_date`] writes; `None` for the obsolete ones and for anything else.
+    #[must_use]
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let t = OffsetDateTime::parse(text, &Rfc2822).ok()?;
+        Some(Self::from_secs(t.unix_timestamp())).filter(|read| read.to_http_date().as_deref() == Some(text))
     }
 }
 
@@ -146,5 +167,15 @@ mod tests {
         let t = Timestamp::from_rfc3339("2026-03-01T10:00:00.250+01:00").unwrap();
         assert_eq!(t.to_rfc3339(), "2026-03-01T09:00:00.250Z");
         assert_eq!(Timestamp::from_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn an_http_date_is_written_and_read_in_its_one_form() {
+        let at = Timestamp(784_111_777_123_456);
+        assert_eq!(at.to_http_date().unwrap(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Timestamp::from_secs(784_111_777)));
+        for bad in ["", "1994-11-06T08:49:37Z", "Mon, 06 Nov 1994 08:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(Timestamp::from_http_date(bad), None, "{bad}");
+        }
     }
 }

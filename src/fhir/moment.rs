@@ -11,12 +11,14 @@ pub(super) fn date(text: &str) -> Option<Period> {
 }
 
 /// Reads an `instant`: to the second or finer, with a zone.
-pub(super) fn instant(text: &str) -> Option<Period> {
+#[must_use]
+pub fn instant(text: &str) -> Option<Period> {
     if text.len() >= 20 { date_time(text) } else { None }
 }
 
 /// Reads a `dateTime`; the range ends with the last microsecond the text can mean.
-pub(super) fn date_time(text: &str) -> Option<Period> {
+#[must_use]
+pub fn date_time(text: &str) -> Option<Period> {
     if !text.is_ascii() || text.len() > 48 {
         return None;
     }

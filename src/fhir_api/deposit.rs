@@ -1,18 +1,17 @@
-//! `POST /fhir` (transaction, batch, collection, document) and `POST /fhir/{type}`.
+//! `POST /fhir`: transaction, batch, collection, document.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use axum::extract::{OriginalUri, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use super::read::LEAF;
-use super::{Answer, Api, known_type};
+use super::headers::LEAF;
+use super::{Answer, Api};
 use crate::fhir::{Code, outcome};
-use crate::http::{fhir, read_body, withheld};
+use crate::http::{fhir, read_body};
 use crate::intake::{Deposited, Rejected};
-use crate::release::Withheld;
 
 /// The longest Bundle taken over HTTP, in bytes: it is one turn, and whoever ends a consent waits behind it.
 const LONGEST: usize = 16 * 1024 * 1024;
@@ -31,30 +30,7 @@ pub(super) async fn bundle(
     Ok(with_leaf(fhir(StatusCode::OK, deposited.to_bundle()), leaf))
 }
 
-/// Takes in one resource.
-pub(super) async fn create(
-    State(api): State<Arc<Api>>,
-    Path(name): Path<String>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let bearer = api.bearer(&headers, "POST", &uri).await?;
-    let resource_type = known_type(&name).ok_or_else(|| withheld(&Withheld::Hidden))?;
-    let bytes = read(&headers, body).await?;
-    let receipt = api.intake.create(&bearer, resource_type, bytes).await.map_err(|rejected| refused(&rejected))?;
-    let mut response = with_leaf(fhir(StatusCode::CREATED, ""), Some(receipt.leaf));
-    if let Some(entry) = receipt.entries.first() {
-        let place = format!("{}/{}/_history/{}", api.base_url, entry.reference, entry.version);
-        let headers = response.headers_mut();
-        headers.extend(HeaderValue::from_str(&place).ok().map(|place| (LOCATION, place)));
-        let etag = HeaderValue::from_str(&format!("W/\"{}\"", entry.version));
-        headers.extend(etag.ok().map(|etag| (ETAG, etag)));
-    }
-    Ok(response)
-}
-
-async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Response<Body>> {
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Response<Body>> {
     let media = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let media = media.split(';').next().map_or("", str::trim);
     if !matches!(media, "application/fhir+json" | "application/json") {
@@ -72,7 +48,7 @@ fn with_leaf(mut response: Response<Body>, leaf: Option<u64>) -> Response<Body> 
     response
 }
 
-fn refused(rejected: &Rejected) -> Response<Body> {
+pub(super) fn refused(rejected: &Rejected) -> Response<Body> {
     // The status line of a batch entry and that of an answer are one table.
     let code = rejected.status().split(' ').next().and_then(|c| c.parse().ok());
     let status = code.and_then(|c| StatusCode::from_u16(c).ok()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);

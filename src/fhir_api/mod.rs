@@ -5,7 +5,11 @@
 //! Must never: name `store`, `vault` or `policy`; show anything but what was `Released`.
 
 mod capability;
+mod change;
 mod deposit;
+mod headers;
+mod history;
+mod negotiate;
 mod offered;
 mod read;
 mod search;
@@ -15,6 +19,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
 use crate::clock::Timestamp;
@@ -46,8 +51,10 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/metadata", get(capability::metadata))
         .route("/", post(deposit::bundle))
-        .route("/{resource_type}", get(search::search).post(deposit::create))
-        .route("/{resource_type}/{id}", get(read::read))
+        .route("/{resource_type}", get(search::search).post(change::create))
+        .route("/{resource_type}/{id}", get(read::read).put(change::update).delete(change::delete))
+        .route("/{resource_type}/{id}/_history", get(history::history))
+        .route("/{resource_type}/{id}/_history/{version}", get(read::vread))
         .route("/_page/{link}", get(search::page))
         .route("/{resource_type}/_search", post(search::search))
         .route("/{resource_type}/{id}/$everything", get(search::everything))
@@ -55,6 +62,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/{resource_type}/{id}/{within}/_search", post(search::within))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
+        .layer(from_fn(negotiate::negotiate))
         .with_state(api)
 }
 

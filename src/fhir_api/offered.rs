@@ -28,12 +28,33 @@ const fn on_system(code: &'static str) -> Offer {
     Offer { code, on: On::System, except: &[] }
 }
 
+const fn on_types_but(code: &'static str, except: &'static [&'static str]) -> Offer {
+    Offer { code, on: On::Type, except }
+}
+
 /// Every interaction, in the order the statement lists them.
-pub(super) const OFFERED: &[Offer] =
-    &[on_types("read"), on_types("search-type"), on_types("create"), on_system("transaction"), on_system("batch")];
+pub(super) const OFFERED: &[Offer] = &[
+    on_types("read"),
+    on_types("vread"),
+    on_types_but("update", &["AuditEvent", "Consent", "Provenance"]),
+    on_types_but("delete", &["AuditEvent", "Consent", "Patient", "Provenance"]),
+    on_types("history-instance"),
+    on_types_but("create", &["AuditEvent", "Consent"]),
+    on_types("search-type"),
+    on_system("transaction"),
+    on_system("batch"),
+];
 
 /// What is said of every type beside its interactions: member of `rest.resource` and its JSON value.
-pub(super) const TRAITS: &[(&str, &str)] = &[("versioning", "\"versioned\"")];
+pub(super) const TRAITS: &[(&str, &str)] = &[
+    ("versioning", "\"versioned-update\""),
+    ("readHistory", "true"),
+    ("updateCreate", "false"),
+    ("conditionalCreate", "false"),
+    ("conditionalRead", "\"full-support\""),
+    ("conditionalUpdate", "false"),
+    ("conditionalDelete", "\"not-supported\""),
+];
 
 /// Whether resources of this type can be a patient's, and are therefore offered: those of the patient compartment, and
 /// the devices a patient carries.

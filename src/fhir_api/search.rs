@@ -8,7 +8,7 @@ use axum::extract::{OriginalUri, Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
-use super::read::LEAF;
+use super::headers::LEAF;
 use super::{Answer, Api, in_scope, known_type, offered};
 use crate::fhir::searchset::{Head, Match, Mode, searchset};
 use crate::fhir::{BadQuery, Code, Handling, Named, Query, is_in_patient_compartment, outcome};

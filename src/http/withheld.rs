@@ -14,6 +14,8 @@ use crate::release::Withheld;
 pub fn withheld(why: &Withheld) -> Response<Body> {
     match why {
         Withheld::Hidden => fhir(StatusCode::NOT_FOUND, outcome::of_one(Code::NotFound, "not found")),
+        // CF-11: no detail, and no version.
+        Withheld::Gone => fhir(StatusCode::GONE, outcome::of_one(Code::Deleted, "deleted")),
         Withheld::OutOfScope => {
             let mut response = fhir(
                 StatusCode::FORBIDDEN,

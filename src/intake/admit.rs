@@ -1,6 +1,6 @@
 //! The deed: all records in one turn, or none.
 
-use super::{Intake, Prepared, Receipt, Rejected};
+use super::{Admitted, Became, Intake, Prepared, Receipt, Rejected};
 use crate::clock::Timestamp;
 use crate::id::DeedId;
 use crate::ledger::entry::Basis;
@@ -30,7 +30,8 @@ impl Allowed {
 }
 
 impl Intake {
-    /// Stores what was prepared, in one turn. A consent that ended meanwhile admits nothing.
+    /// Stores what was prepared, in one turn. A consent that ended meanwhile admits nothing, and neither does a record
+    /// that changed meanwhile.
     pub(super) async fn admit(
         &self,
         deed: DeedId,
@@ -39,13 +40,13 @@ impl Intake {
         allowed: Allowed,
         with: Vec<Write>,
     ) -> Result<Receipt, Rejected> {
-        let Prepared { keys, records, facts, entries, at } = prepared;
+        let Prepared { keys, writes, facts, entries, at, .. } = prepared;
+        let act = act(&entries);
         let touched: Vec<Touched> =
             facts.iter().map(|f| Touched { record: f.key.record, version: f.version }).collect();
         drop(facts);
         let about = Personal { records: Records::of(&touched), ..about };
-        let mut deed =
-            self.ledger.prepare(deed, Act::Admit, about, Some(&keys)).await.map_err(Rejected::unavailable)?;
+        let mut deed = self.ledger.prepare(deed, act, about, Some(&keys)).await.map_err(Rejected::unavailable)?;
         deed.ground = allowed.ground;
         deed.basis = allowed.basis;
         deed.until = allowed.on.until;
@@ -55,12 +56,24 @@ impl Intake {
         deed.policy = allowed.policy;
         deed.records = u32::try_from(touched.len()).unwrap_or(u32::MAX);
         deed.writes = with;
-        deed.writes.extend(records.into_iter().map(Write::Record));
+        deed.writes.extend(writes);
         match self.ledger.record(deed).await {
             Ok(Placed::Done { leaf, .. }) => Ok(Receipt { leaf, at, entries }),
             Ok(Placed::Stale) => Err(Rejected::Hidden),
             Err(Unrecorded::Unplaced(Unplaced::Taken)) => Err(Rejected::Conflict),
             Err(error) => Err(Rejected::unavailable(error)),
         }
+    }
+}
+
+/// The gravest of what is done names the deed: a transaction that deletes is a deletion, whatever it adds.
+fn act(entries: &[Admitted]) -> Act {
+    let any = |became| entries.iter().any(|e| e.became == became);
+    if any(Became::Deleted) {
+        Act::Delete
+    } else if any(Became::Updated) {
+        Act::Update
+    } else {
+        Act::Admit
     }
 }

@@ -4,12 +4,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::admit::Allowed;
-use super::{Intake, Owner, Prepared, Reading, Receipt, Rejected, Taken};
+use super::current::Current;
+use super::{Became, Intake, Owner, Prepared, Reading, Receipt, Rejected, Taken};
 use crate::asking::{Asked, about, denied, unasked};
 use crate::id::{DeedId, PatientId};
 use crate::ledger::entry::Basis;
 use crate::ledger::{Ground, Personal, Refusal};
-use crate::model::{Bearer, Interaction, RecordKey, Subject};
+use crate::model::{Bearer, ClinicalScope, Interaction, RecordFacts, RecordKey, Subject};
 use crate::policy::{self, Permit};
 use crate::vault::PatientKeys;
 
@@ -63,7 +64,7 @@ impl Intake {
     /// # Errors
     /// [`Rejected::Hidden`] whether there is no such patient or no consent for all of it; a refusal is on record.
     pub async fn deposit(self: &Arc<Self>, bearer: &Bearer, bytes: Vec<u8>) -> Result<Deposited, Rejected> {
-        may_create(bearer)?;
+        may(bearer, &[Interaction::Create, Interaction::Update, Interaction::Delete], None)?;
         match self.aside(move |intake| intake.read_each(bytes)).await? {
             Taken::Whole(reading) => Ok(Deposited::Whole(self.deposit_one(bearer, reading).await?)),
             Taken::Each(all) => {
@@ -89,7 +90,7 @@ impl Intake {
         resource_type: &str,
         bytes: Vec<u8>,
     ) -> Result<Receipt, Rejected> {
-        may_create(bearer)?;
+        may(bearer, &[Interaction::Create], None)?;
         let reading = self.aside(move |intake| intake.read(bytes)).await?;
         if reading.kind.is_some() || reading.types().any(|t| t != resource_type) {
             return Err(Rejected::WrongType);
@@ -97,9 +98,10 @@ impl Intake {
         self.deposit_one(bearer, reading).await
     }
 
-    async fn deposit_one(self: &Arc<Self>, bearer: &Bearer, reading: Reading) -> Result<Receipt, Rejected> {
+    pub(super) async fn deposit_one(self: &Arc<Self>, bearer: &Bearer, reading: Reading) -> Result<Receipt, Rejected> {
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Rejected::unavailable)?;
         let kind = if reading.kind.is_none() { reading.types().next().map(str::to_owned) } else { None };
+        let route = reading.word();
         // Whatever the identifiers lead to, or do not, is the same answer: it would tell who is enrolled (F17).
         let known = match self.known(&reading).await {
             Err(Rejected::SeveralPatients | Rejected::OtherPatient) => None,
@@ -107,10 +109,10 @@ impl Intake {
         };
         let Some(patient) = known else {
             let nobody = PatientId::from_bytes([0; 16]);
-            let about = Personal { patient: None, ..about(bearer, nobody, "deposit", kind.as_deref()) };
+            let about = Personal { patient: None, ..about(bearer, nobody, route, kind.as_deref()) };
             return Err(self.refuse(unasked(deed, "absent", bearer), about, None).await);
         };
-        let about = about(bearer, patient, "deposit", kind.as_deref());
+        let about = about(bearer, patient, route, kind.as_deref());
         let asker = self.asking.asker(bearer, patient);
         let own = RecordKey::of_patient(patient);
         let gathered = self.store.gather_read(own, &asker).await.map_err(Rejected::unavailable)?;
@@ -125,18 +127,72 @@ impl Intake {
             Err(other) => return Err(other),
         };
         let keys = Arc::new(keys);
-        let has_own = reading.whose.part.is_some() && !gathered.records.is_empty();
+        let has_own = reading.whose.part.is_some() && !reading.updates_the_patient() && !gathered.records.is_empty();
+        let current = self.current(&reading, patient, &keys).await?;
+        if let Some(facts) = reading.only_end().and_then(|key| current.deleted(key)) {
+            return Err(self.deleted_before((deed, about, &keys), &asked, facts).await);
+        }
+        if !current.has_all(&reading) {
+            return Err(self.refuse(unasked(deed, "absent", bearer), about, Some(&keys)).await);
+        }
+        let (expected, identified) = (current.is_expected(&reading), self.identified(&reading, patient).await?);
         // Sealed as if it were not there; whether it is may be told only to one who is admitted.
         let owner = Owner { keys: Arc::clone(&keys), patient_resource: None, author: asked.professional() };
-        let prepared = self.aside(move |intake| intake.prepare(reading, &owner)).await?;
-        let permit = match self.decide(deed, &asked, &prepared) {
-            Ok(permit) => permit,
+        let current = Arc::new(current);
+        let of = Arc::clone(&current);
+        let prepared = self.aside(move |intake| intake.prepare(reading, &owner, &of)).await?;
+        let allowed = match self.decide(deed, &asked, &prepared, &current) {
+            Ok(allowed) => allowed,
             Err(refusal) => return Err(self.refuse(refusal, about, Some(&keys)).await),
         };
-        if has_own {
-            return Err(Rejected::Exists);
+        // From here on whoever asks may make the change, and may be told why it is not made (FH-67).
+        let told = [
+            (has_own, "exists", Rejected::Exists),
+            (!expected, "version", Rejected::Stale),
+            (prepared.lowered, "labels", Rejected::Lowered),
+            (!identified, "identifiers", Rejected::Identifiers),
+        ];
+        if let Some((_, reason, rejected)) = told.into_iter().find(|(wrong, ..)| *wrong) {
+            let refusal = Refusal { deed, reason, purpose: allowed.purpose, policy: allowed.policy };
+            self.asking.refuse(refusal, about, Some(&keys)).await.map_err(Rejected::unavailable)?;
+            return Err(rejected);
         }
-        self.admit(deed, prepared, about, allowed(&permit, &asked), Vec::new()).await
+        self.admit(deed, prepared, about, allowed, Vec::new()).await
+    }
+
+    /// Deleting again what was deleted changes nothing, and is told to one who might have done it (FH-24).
+    async fn deleted_before(
+        &self,
+        (deed, about, keys): (DeedId, Personal, &PatientKeys),
+        asked: &Asked,
+        facts: &RecordFacts,
+    ) -> Rejected {
+        let question = asked.question(Interaction::Delete, self.clock.now(), std::slice::from_ref(facts));
+        let (refusal, told) = match self.engine.decide(deed, &question) {
+            Ok(permit) => {
+                let (purpose, policy) = (Some(permit.purpose()), Some(*permit.policy()));
+                (Refusal { deed, reason: "deleted", purpose, policy }, Rejected::Deleted)
+            }
+            Err(denial) => (denied(&denial), Rejected::Hidden),
+        };
+        match self.asking.refuse(refusal, about, Some(keys)).await {
+            Ok(()) => told,
+            Err(unrecorded) => Rejected::unavailable(unrecorded),
+        }
+    }
+
+    /// Whether a next version of the Patient resource has only identifiers by which this patient is known: another's
+    /// would lead the next deposit into the wrong record.
+    async fn identified(&self, reading: &Reading, patient: PatientId) -> Result<bool, Rejected> {
+        if !reading.updates_the_patient() {
+            return Ok(true);
+        }
+        for identifier in &reading.whose.identifiers {
+            if self.patients.find(identifier).await.map_err(Rejected::unavailable)? != Some(patient) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The patient that a reading names; `None` when nobody has the identifiers in it.
@@ -144,7 +200,7 @@ impl Intake {
     /// # Errors
     /// [`Rejected::SeveralPatients`], [`Rejected::OtherPatient`] when what it names does not agree with itself.
     pub(super) async fn known(&self, reading: &Reading) -> Result<Option<PatientId>, Rejected> {
-        if reading.whose.part.is_none() {
+        if reading.whose.part.is_none() || reading.updates_the_patient() {
             return Ok(reading.whose.named.first().copied());
         }
         let mut found = BTreeSet::new();
@@ -162,16 +218,40 @@ impl Intake {
     }
 
     /// All of it, or a refusal with the reason of the first that may not be (FH-59); the sender never learns which.
-    fn decide(&self, deed: DeedId, asked: &Asked, prepared: &Prepared) -> Result<Permit, Refusal> {
+    ///
+    /// Whoever replaces a record must be allowed to change both what it was and what it becomes.
+    fn decide(&self, deed: DeedId, asked: &Asked, prepared: &Prepared, current: &Current) -> Result<Allowed, Refusal> {
+        let (mut creates, mut updates, mut deletes) = (Vec::new(), Vec::new(), Vec::new());
+        for (new, entry) in prepared.facts.iter().zip(prepared.entries_written()) {
+            match (entry, current.facts(new.key)) {
+                (Became::Updated, Ok(old)) => updates.extend([old.clone(), new.clone()]),
+                (Became::Deleted, Ok(old)) => deletes.push(old.clone()),
+                // What is neither is judged as new: a record that is not there cannot be changed.
+                (Became::Created | Became::Kept | Became::Updated | Became::Deleted, _) => creates.push(new.clone()),
+            }
+        }
+        let all = [(Interaction::Create, creates), (Interaction::Update, updates), (Interaction::Delete, deletes)];
+        let mut allowed: Option<Allowed> = None;
+        for (interaction, facts) in all.iter().filter(|(_, facts)| !facts.is_empty()) {
+            let permit = self.all_of(deed, asked, *interaction, facts)?;
+            allowed = Some(allow(allowed, &permit, asked));
+        }
+        allowed.ok_or(Refusal { deed, reason: "no-record", purpose: None, policy: None })
+    }
+
+    fn all_of(
+        &self,
+        deed: DeedId,
+        asked: &Asked,
+        interaction: Interaction,
+        facts: &[RecordFacts],
+    ) -> Result<Permit, Refusal> {
         let now = self.clock.now();
-        let facts = prepared.facts();
-        let permit = self
-            .engine
-            .decide(deed, &asked.question(Interaction::Create, now, facts))
-            .map_err(|denial| denied(&denial))?;
-        let admitted: HashSet<RecordKey> = permit.records().iter().map(|(key, _)| *key).collect();
-        let Some(one) = facts.iter().find(|f| !admitted.contains(&f.key)) else { return Ok(permit) };
-        let question = asked.question(Interaction::Create, now, std::slice::from_ref(one));
+        let permit =
+            self.engine.decide(deed, &asked.question(interaction, now, facts)).map_err(|denial| denied(&denial))?;
+        let admitted: HashSet<(RecordKey, i64)> = permit.records().iter().copied().collect();
+        let Some(one) = facts.iter().find(|f| !admitted.contains(&(f.key, f.version))) else { return Ok(permit) };
+        let question = asked.question(interaction, now, std::slice::from_ref(one));
         let reason = self.engine.decide(deed, &question).err().map(|denial| denied(&denial));
         let doubt = Refusal { deed, reason: "policy-error", purpose: Some(permit.purpose()), policy: None };
         Err(reason.unwrap_or(doubt))
@@ -187,25 +267,33 @@ impl Intake {
 }
 
 /// What the token says by itself, before any patient is looked at.
-fn may_create(bearer: &Bearer) -> Result<(), Rejected> {
+pub(super) fn may(bearer: &Bearer, interactions: &[Interaction], resource_type: Option<&str>) -> Result<(), Rejected> {
     if matches!(bearer.subject, Subject::Patient(_)) {
         return Err(Rejected::Patient);
     }
-    let creates = bearer.scopes.iter().any(|s| s.interactions.has(Interaction::Create));
-    if creates { Ok(()) } else { Err(Rejected::OutOfScope) }
+    let speaks = |scope: &ClinicalScope| {
+        let of_type = resource_type.is_none_or(|t| scope.resource_type.as_deref().is_none_or(|s| s == t));
+        of_type && interactions.iter().any(|i| scope.interactions.has(*i))
+    };
+    if bearer.scopes.iter().any(speaks) { Ok(()) } else { Err(Rejected::OutOfScope) }
 }
 
-fn allowed(permit: &Permit, asked: &Asked) -> Allowed {
+/// What a permit allows, added to what others did for the same deed.
+fn allow(before: Option<Allowed>, permit: &Permit, asked: &Asked) -> Allowed {
     let mut basis: Vec<Basis> =
         permit.basis().iter().map(|(consent, revision)| Basis { consent: *consent, revision: *revision }).collect();
+    let mut on = asked.footing(permit);
+    on.until = before.as_ref().map_or(on.until, |b| b.on.until.min(on.until));
+    basis.extend(before.into_iter().flat_map(|b| b.basis));
     basis.sort_unstable();
+    basis.dedup();
     Allowed {
         ground: match permit.ground() {
             policy::Ground::Consent => Ground::Consent,
             policy::Ground::Oneself => Ground::Oneself,
         },
         basis,
-        on: asked.footing(permit),
+        on,
         purpose: Some(permit.purpose()),
         policy: Some(*permit.policy()),
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::admit::Allowed;
-use super::{Intake, Owner, Reading, Rejected};
+use super::current::Current;
+use super::{Became, Intake, Owner, Reading, Rejected};
 use crate::id::{DeedId, PatientId};
 use crate::identity::PatientError;
 use crate::ledger::Personal;
@@ -36,7 +37,7 @@ impl Intake {
     /// # Errors
     /// [`Rejected`]; at most a patient without records was enrolled then. [`Rejected::Conflict`] may be tried again.
     pub async fn import(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Option<Imported>, Rejected> {
-        let reading = self.aside(move |intake| intake.read(bytes)).await?;
+        let reading = self.aside(move |intake| intake.read(bytes)?.adds_only()).await?;
         let tag = self.indexer.tag("import file", &[reading.digest()]);
         if self.store.imported(&tag).await.map_err(Rejected::unavailable)? {
             return Ok(None);
@@ -51,12 +52,12 @@ impl Intake {
         if !new_patient {
             writes.extend(self.new_names(patient, &reading).await?);
         }
-        let prepared = self.aside(move |intake| intake.prepare(reading, &owner)).await?;
+        let prepared = self.aside(move |intake| intake.prepare(reading, &owner, &Current::default())).await?;
         let mut types = BTreeMap::new();
         for facts in prepared.facts() {
             *types.entry(facts.resource_type.clone()).or_default() += 1;
         }
-        let kept_patient = prepared.entries.iter().any(|e| !e.created);
+        let kept_patient = prepared.entries.iter().any(|e| e.became == Became::Kept);
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Rejected::unavailable)?;
         let about = Personal { patient: Some(patient), route: "import".to_owned(), ..Personal::default() };
         let receipt = self.admit(deed, prepared, about, Allowed::GUARANTOR, writes).await?;
@@ -68,7 +69,7 @@ impl Intake {
     /// # Errors
     /// [`Rejected`] for what an import would refuse, as far as it can be told without enrolling anyone.
     pub async fn rehearse(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Option<BTreeMap<String, usize>>, Rejected> {
-        let reading = self.aside(move |intake| intake.read(bytes)).await?;
+        let reading = self.aside(move |intake| intake.read(bytes)?.adds_only()).await?;
         let tag = self.indexer.tag("import file", &[reading.digest()]);
         if self.store.imported(&tag).await.map_err(Rejected::unavailable)? {
             return Ok(None);

@@ -1,8 +1,9 @@
 //! The one door in.
 //!
-//! Lives here: the deed *admit*: parse, validate, tell whose it is, label, seal, record. [`Intake::deposit`] for
-//! software with a patient's consent, [`Intake::import`] for the guarantor.
-//! May touch: `fhir`, `policy`, `vault` (its sealer), `store`, `ledger`, `asking` (who asks,
+//! Lives here: the deeds *admit*, *update*, *delete*: parse, validate, tell whose it is, label, seal, record.
+//! [`Intake::deposit`], [`Intake::create`], [`Intake::update`], [`Intake::delete`] for software with a patient's
+//! consent, [`Intake::import`] for the guarantor.
+//! May touch: `fhir`, `policy`, `vault` (its sealer, its reader of labels), `store`, `ledger`, `asking` (who asks,
 //! on what consents), `identity` (patients are found and enrolled through it).
 //! Must never: open a record; store anything of what was refused; tell one who may not deposit why.
 //!
@@ -10,6 +11,8 @@
 //! rewritten and sealed. Only one entry's tree is held at a time, so a Bundle of 50 MB needs little more than itself.
 
 mod admit;
+mod change;
+mod current;
 mod deposit;
 mod import;
 mod outline;
@@ -31,13 +34,13 @@ use crate::identity::Patients;
 use crate::ledger::Ledger;
 use crate::policy::Engine;
 use crate::store::Store;
-use crate::vault::{Indexer, Sealer};
+use crate::vault::{Indexer, Reader, Sealer};
 
 pub use deposit::Deposited;
 pub use import::Imported;
 pub use prepare::{Owner, Prepared};
 pub use reading::{Reading, Taken};
-pub use receipt::{Admitted, Receipt};
+pub use receipt::{Admitted, Became, Receipt};
 pub use rejected::Rejected;
 pub use whose::Whose;
 
@@ -51,6 +54,8 @@ pub struct Intake {
     pub ledger: Ledger,
     /// Seals; opens nothing.
     pub sealer: Sealer,
+    /// Opens labels, to know what a change changes.
+    pub reader: Reader,
     /// Makes the keyed tags under which rows are found.
     pub indexer: Indexer,
     /// Finds and enrols patients.

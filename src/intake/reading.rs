@@ -1,14 +1,16 @@
 //! The first reading: everything is judged, nothing is kept but places.
 
+use std::collections::HashSet;
+
 use ring::digest::{SHA256, digest};
 
 use super::outline::{Cut, Look, Outline};
 use super::whose::{Around, Whose};
 use super::{Intake, Rejected};
-use crate::fhir::bundle::{BundleKind, Entry, Method};
+use crate::fhir::bundle::{BadBundle, BundleKind, Entry, Method};
 use crate::fhir::{self, Bundle, ContentFacts, Edit, Issue, Links, MOST_ISSUES};
 use crate::json::{self, Broken, Limits, Node, Span};
-use crate::model::{Coding, Confidentiality, Sensitivity};
+use crate::model::{Coding, Confidentiality, RecordKey, Sensitivity};
 
 /// The levels of nesting that a Bundle puts around a resource.
 const AROUND: usize = 3;
@@ -19,12 +21,16 @@ const HOUSE: [(&str, &str); 2] = [
     ("Consent", "consents are given by the patient's signature; none is taken in as a record"),
 ];
 
+/// Types whose records never change: what vouches for another record must stay what was signed or seen (FH-29).
+pub(super) const FIXED: [&str; 3] = ["AuditEvent", "Consent", "Provenance"];
+
 /// A text that was found good, and whose it is. Nothing of it is stored yet.
 #[derive(Debug)]
 pub struct Reading {
     pub(super) text: String,
     pub(super) kind: Option<BundleKind>,
     pub(super) parts: Vec<Part>,
+    pub(super) ends: Vec<End>,
     pub(super) whose: Whose,
     /// The Bundle's own labels: what it says of itself holds of everything in it (SL-03).
     pub(super) level: Confidentiality,
@@ -40,6 +46,23 @@ pub(super) struct Part {
     pub(super) full_url: Option<String>,
     pub(super) key: Option<String>,
     pub(super) kind: String,
+    /// The record whose next version it is; a record of its own otherwise.
+    pub(super) replaces: Option<Target>,
+}
+
+/// A record that is to end.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) entry: Option<usize>,
+    pub(super) kind: String,
+    pub(super) target: Target,
+}
+
+/// A record that is to change, and the version that the change rests on, when it says which.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    pub(super) key: RecordKey,
+    pub(super) if_match: Option<i64>,
 }
 
 /// What came in a request.
@@ -61,6 +84,50 @@ impl Reading {
     /// The types of its resources, in order.
     pub fn types(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().map(|p| p.kind.as_str())
+    }
+
+    /// The records that it changes, with their types.
+    pub(super) fn targets(&self) -> impl Iterator<Item = (&str, Target)> {
+        let replaced = self.parts.iter().filter_map(|p| p.replaces.map(|t| (p.kind.as_str(), t)));
+        replaced.chain(self.ends.iter().map(|e| (e.kind.as_str(), e.target)))
+    }
+
+    /// Itself, when it changes no record that is there: the guarantor takes over records and corrects none.
+    pub(super) fn adds_only(self) -> Result<Self, Rejected> {
+        let changed = self.parts.iter().filter(|p| p.replaces.is_some()).map(|p| p.entry);
+        let changed = changed.chain(self.ends.iter().map(|e| e.entry)).next();
+        let what = "an import adds records, it changes none";
+        changed.map_or(Ok(self), |entry| Err(Rejected::NotSupported { entry, what }))
+    }
+
+    /// Whether the Patient resource in it is the next version of one.
+    pub(super) fn updates_the_patient(&self) -> bool {
+        self.whose.part.and_then(|place| self.parts.get(place)).is_some_and(|part| part.replaces.is_some())
+    }
+
+    /// The record that it ends, when that is all it does.
+    pub(super) fn only_end(&self) -> Option<RecordKey> {
+        match (self.parts.as_slice(), self.ends.as_slice()) {
+            ([], [end]) => Some(end.target.key),
+            _ => None,
+        }
+    }
+
+    /// How it is called in the log.
+    pub(super) fn word(&self) -> &'static str {
+        match (self.kind, self.parts.as_slice(), self.ends.as_slice()) {
+            (None, [part], []) if part.replaces.is_some() => "update",
+            (None, [], [_]) => "delete",
+            _ => "deposit",
+        }
+    }
+
+    /// A reading of nothing but the end of one record.
+    pub(super) fn of_end(kind: &str, target: Target) -> Self {
+        let mut whose = Whose::default();
+        whose.named.insert(target.key.patient);
+        let ends = vec![End { entry: None, kind: kind.to_owned(), target }];
+        Judged { ends, whose, ..Judged::of_kind(None) }.of(String::new())
     }
 
     /// FH-58: the entries of a batch do not know each other.
@@ -87,7 +154,7 @@ impl Intake {
                 let judged = self.bundle(&text, &outline)?;
                 Ok(judged.of(text))
             }
-            Look::Other => self.one(text),
+            Look::Other => self.one(text, None),
             Look::Escaped => {
                 json::parse(text.as_bytes(), Limits::FHIR)?;
                 Err(Rejected::NotSupported { entry: None, what: "names of members must be written without escapes" })
@@ -113,6 +180,14 @@ impl Intake {
         self.read(text.into_bytes()).map(Taken::Whole)
     }
 
+    /// Judges a resource that is to be the next version of `target`.
+    ///
+    /// # Errors
+    /// [`Rejected`] with what is wrong.
+    pub(super) fn read_next(&self, bytes: Vec<u8>, target: Target) -> Result<Reading, Rejected> {
+        self.one(text(bytes)?, Some(target))
+    }
+
     fn batch(
         &self,
         text: &str,
@@ -121,23 +196,28 @@ impl Intake {
         labels: &(Confidentiality, Vec<Coding>),
     ) -> Vec<Result<Reading, Rejected>> {
         let one = |entry: &Entry<'_, '_>| {
-            supported(bundle.kind(), entry)?;
+            let target = match errand(bundle.kind(), entry)? {
+                Errand::End(kind, target) => return Ok(Reading::of_end(kind, target)),
+                Errand::Next(target) => Some(target),
+                Errand::New => None,
+            };
             let cut = outline.cuts.iter().find(|c| c.entry == entry.index);
             let slice = cut.and_then(|c| text.get(c.span.start..c.span.end)).unwrap_or_default();
-            let reading = self.one(slice.to_owned())?;
+            let reading = self.one(slice.to_owned(), target)?;
             Ok(Reading { level: labels.0, labels: labels.1.clone(), ..reading })
         };
         bundle.entries().iter().map(one).collect()
     }
 
-    fn one(&self, text: String) -> Result<Reading, Rejected> {
+    fn one(&self, text: String, replaces: Option<Target>) -> Result<Reading, Rejected> {
         let node = json::parse(text.as_bytes(), Limits::FHIR)?;
         let issues = fhir::validate(&node);
         if !issues.is_empty() {
             return Err(Rejected::Invalid(issues));
         }
-        let mut judged = Judged { kind: None, parts: Vec::new(), whose: Whose::default(), labels: Default::default() };
-        judged.add(&node, node.span, &Links::new(), &Around { base_url: &self.base_url, within: None })?;
+        let mut judged = Judged::of_kind(None);
+        let around = Around { base_url: &self.base_url, within: None };
+        judged.add(&node, (node.span, replaces), &Links::new(), &around)?;
         judged.whole()?;
         drop(node);
         Ok(judged.of(text))
@@ -158,16 +238,28 @@ impl Intake {
             }
         }
         let kind = Some(bundle.kind());
-        let mut judged = Judged { kind, parts: Vec::new(), whose: Whose::default(), labels: labels(&tree)? };
+        let mut judged = Judged { labels: labels(&tree)?, ..Judged::of_kind(kind) };
         let mut issues = Vec::new();
-        // Entries and cuts pair up one to one: a name twice in one entry was refused with the frame.
-        for (entry, cut) in bundle.entries().iter().zip(&outline.cuts) {
-            supported(bundle.kind(), entry)?;
+        // Each entry has at most one cut: a name twice in one entry was refused with the frame.
+        let mut cuts = outline.cuts.iter().peekable();
+        for entry in bundle.entries() {
+            let replaces = match errand(bundle.kind(), entry)? {
+                Errand::End(kind, target) => {
+                    judged.whose.named.insert(target.key.patient);
+                    judged.ends.push(End { entry: Some(entry.index), kind: kind.to_owned(), target });
+                    continue;
+                }
+                Errand::Next(target) => Some(target),
+                Errand::New => None,
+            };
+            let Some(cut) = cuts.next_if(|cut| cut.entry == entry.index) else {
+                return Err(Rejected::NotSupported { entry: None, what: "every entry must hold a resource" });
+            };
             let node = resource(text, cut)?;
             let found = fhir::validate(&node);
             if found.is_empty() && issues.is_empty() {
                 let around = Around { base_url: &self.base_url, within: Some((&bundle, entry)) };
-                judged.add(&node, cut.span, &links, &around)?;
+                judged.add(&node, (cut.span, replaces), &links, &around)?;
             }
             issues.extend(found.into_iter().map(|issue| within(issue, entry.index)));
             if issues.len() >= MOST_ISSUES {
@@ -178,9 +270,6 @@ impl Intake {
             issues.truncate(MOST_ISSUES);
             return Err(Rejected::Invalid(issues));
         }
-        if bundle.entries().len() != judged.parts.len() {
-            return Err(Rejected::NotSupported { entry: None, what: "every entry must hold a resource" });
-        }
         judged.whole()?;
         Ok(judged)
     }
@@ -190,17 +279,32 @@ impl Intake {
 struct Judged {
     kind: Option<BundleKind>,
     parts: Vec<Part>,
+    ends: Vec<End>,
     whose: Whose,
     labels: (Confidentiality, Vec<Coding>),
 }
 
 impl Judged {
-    fn add(&mut self, node: &Node<'_>, span: Span, links: &Links, around: &Around<'_, '_, '_>) -> Result<(), Rejected> {
+    fn of_kind(kind: Option<BundleKind>) -> Self {
+        Self { kind, parts: Vec::new(), ends: Vec::new(), whose: Whose::default(), labels: Default::default() }
+    }
+
+    fn add(
+        &mut self,
+        node: &Node<'_>,
+        (span, replaces): (Span, Option<Target>),
+        links: &Links,
+        around: &Around<'_, '_, '_>,
+    ) -> Result<(), Rejected> {
         let entry = around.within.map(|(_, entry)| entry);
         let index = entry.map(|e| e.index);
         let kind = node.text_of("resourceType").unwrap_or_default();
         if let Some((_, what)) = HOUSE.iter().find(|(house, _)| *house == kind) {
             return Err(Rejected::NotSupported { entry: index, what });
+        }
+        if let Some(target) = replaces {
+            may_replace(node, target, index)?;
+            self.whose.named.insert(target.key.patient);
         }
         self.whose.add(self.parts.len(), node, around)?;
         ContentFacts::read(node).map_err(|why| Rejected::Facts { entry: index, why })?;
@@ -213,13 +317,20 @@ impl Judged {
             full_url: full_url.map(str::to_owned),
             key: entry.and_then(Entry::key),
             kind: kind.to_owned(),
+            replaces,
         });
         Ok(())
     }
 
     fn whole(&self) -> Result<(), Rejected> {
-        if self.parts.is_empty() || (self.whose.part.is_none() && self.whose.named.is_empty()) {
+        if self.whose.part.is_none() && self.whose.named.is_empty() {
             return Err(Rejected::NoPatient);
+        }
+        // FH-56: two entries that change the same record have no order.
+        let mut changed = HashSet::new();
+        let replaced = self.parts.iter().filter_map(|p| p.replaces);
+        if !replaced.chain(self.ends.iter().map(|e| e.target)).all(|t| changed.insert(t.key)) {
+            return Err(Rejected::Bundle(BadBundle::Rule("two entries change the same record")));
         }
         if self.whose.named.len() > 1 {
             return Err(Rejected::OtherPatient);
@@ -232,8 +343,8 @@ impl Judged {
         for (to, from) in sha256.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()) {
             *to = *from;
         }
-        let Self { kind, parts, whose, labels: (level, labels) } = self;
-        Reading { text, kind, parts, whose, level, labels, digest: sha256 }
+        let Self { kind, parts, ends, whose, labels: (level, labels) } = self;
+        Reading { text, kind, parts, ends, whose, level, labels, digest: sha256 }
     }
 }
 
@@ -281,21 +392,86 @@ fn within(mut issue: Issue, entry: usize) -> Issue {
     issue
 }
 
-fn supported(kind: BundleKind, entry: &Entry<'_, '_>) -> Result<(), Rejected> {
-    let Some(request) = entry.request else { return Ok(()) };
+/// What an entry asks for.
+enum Errand<'n> {
+    New,
+    Next(Target),
+    End(&'n str, Target),
+}
+
+fn errand<'n>(kind: BundleKind, entry: &Entry<'n, '_>) -> Result<Errand<'n>, Rejected> {
+    let Some(request) = entry.request else { return Ok(Errand::New) };
     let refuse = |what| Err(Rejected::NotSupported { entry: Some(entry.index), what });
     match request.method {
         Method::Post if entry.resource.is_none() => refuse("operations are not supported in a Bundle"),
         // F17: the answer would tell what is there already.
         Method::Post if request.if_none_exist.is_some() => {
-            refuse("conditional creates (ifNoneExist) are not supported")
+            refuse("conditional creates (ifNoneExist) are not supported in a Bundle")
         }
-        Method::Post => Ok(()),
+        Method::Post => Ok(Errand::New),
+        Method::Put => target(request.url, request.if_match).map(|(_, target)| Errand::Next(target)),
+        Method::Delete if entry.resource.is_some() => refuse("a delete has no resource"),
+        Method::Delete if request.url.starts_with("Patient/") => Err(Rejected::Fixed),
+        Method::Delete => target(request.url, request.if_match).map(|(kind, target)| Errand::End(kind, target)),
         Method::Get | Method::Head if kind == BundleKind::Batch => refuse("reads are not supported in a batch"),
-        Method::Get | Method::Head | Method::Put | Method::Delete | Method::Patch => {
-            refuse("only creates (POST) are supported in a Bundle")
+        Method::Get | Method::Head | Method::Patch => {
+            refuse("only creates (POST), updates (PUT) and deletes (DELETE) are supported in a transaction")
         }
     }
+}
+
+/// The record that `Type/id` names.
+fn target<'n>(url: &'n str, if_match: Option<&str>) -> Result<(&'n str, Target), Rejected> {
+    if url.contains('?') {
+        let what = "conditional updates and deletes are not supported: name the record by its id";
+        return Err(Rejected::NotSupported { entry: None, what });
+    }
+    let (kind, id) = url.split_once('/').ok_or(Rejected::Hidden)?;
+    // What has not the form of our ids is as absent as any other.
+    let key = id.parse::<RecordKey>().map_err(|_| Rejected::Hidden)?;
+    Ok((kind, Target::of(kind, key, if_match)?))
+}
+
+impl Target {
+    /// The record `key` of type `kind`, and the version in an `If-Match`.
+    ///
+    /// # Errors
+    /// [`Rejected`] when records of that type do not change, or the header is not one weak ETag.
+    pub(super) fn of(kind: &str, key: RecordKey, if_match: Option<&str>) -> Result<Self, Rejected> {
+        if FIXED.contains(&kind) {
+            return Err(Rejected::Fixed);
+        }
+        if key.is_patient() != (kind == "Patient") {
+            return Err(Rejected::Hidden);
+        }
+        let if_match = if_match.map(|text| version(text).ok_or(Rejected::NoVersion)).transpose()?;
+        Ok(Self { key, if_match })
+    }
+}
+
+/// The version in a weak ETag, `W/"3"`.
+fn version(etag: &str) -> Option<i64> {
+    let digits = etag.trim().strip_prefix("W/\"")?.strip_suffix('"')?;
+    // One spelling per version: no sign, no leading zero.
+    digits.parse().ok().filter(|n: &i64| *n > 0 && n.to_string() == digits)
+}
+
+/// What a next version must say of itself (FH-18, FH-19, FH-22).
+fn may_replace(node: &Node<'_>, target: Target, entry: Option<usize>) -> Result<(), Rejected> {
+    if target.if_match.is_none() {
+        return Err(Rejected::NoVersion);
+    }
+    if node.text_of("id") != Some(target.key.to_string().as_str()) {
+        return Err(Rejected::WrongId);
+    }
+    let tags = node.get("meta").and_then(|meta| meta.get("tag")).map_or(&[][..], Node::items);
+    if tags.iter().any(|tag| tag.text_of("code") == Some("SUBSETTED")) {
+        return Err(Rejected::NotSupported {
+            entry,
+            what: "a part of a resource (SUBSETTED) cannot replace the whole",
+        });
+    }
+    Ok(())
 }
 
 fn labels(bundle: &Node<'_>) -> Result<(Confidentiality, Vec<Coding>), Rejected> {

@@ -5,15 +5,39 @@ use std::fmt::Write as _;
 use crate::clock::Timestamp;
 use crate::json::quote;
 
-/// One resource that was taken in.
+/// What became of a resource.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Became {
+    /// A record of its own.
+    Created,
+    /// The next version of a record.
+    Updated,
+    /// The end of a record.
+    Deleted,
+    /// Nothing: the Patient resource of a known patient stays as it is.
+    Kept,
+}
+
+impl Became {
+    /// The status of its entry in a response Bundle.
+    const fn status(self) -> &'static str {
+        match self {
+            Self::Created => "201 Created",
+            Self::Updated | Self::Kept => "200 OK",
+            Self::Deleted => "204 No Content",
+        }
+    }
+}
+
+/// One resource that was taken in, or one record that was ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Admitted {
     /// `Type/id`.
     pub reference: String,
     /// Its version.
     pub version: i64,
-    /// Whether this admission made it; the Patient resource of a known patient stays as it is.
-    pub created: bool,
+    /// What became of it.
+    pub became: Became,
 }
 
 /// It is durably stored and on record.
@@ -31,16 +55,15 @@ impl Receipt {
     /// Writes the entries of a response Bundle, separated by commas (FH-55).
     pub(super) fn write(&self, out: &mut String) {
         let moment = self.at.to_rfc3339();
-        for (i, Admitted { reference, version, created }) in self.entries.iter().enumerate() {
+        for (i, Admitted { reference, version, became }) in self.entries.iter().enumerate() {
             let comma = if i > 0 { "," } else { "" };
-            let status = if *created { "201 Created" } else { "200 OK" };
             // Writing to a String cannot fail; everything here is ASCII that needs no escape.
-            let _infallible = write!(
-                out,
-                "{comma}{{\"response\":{{\"status\":\"{status}\",\"location\":\"{reference}/_history/{version}\",\
-                 \"etag\":\"W/\\\"{version}\\\"\""
-            );
-            if *created {
+            let _infallible = write!(out, "{comma}{{\"response\":{{\"status\":\"{}\"", became.status());
+            if *became != Became::Deleted {
+                let _infallible = write!(out, ",\"location\":\"{reference}/_history/{version}\"");
+            }
+            let _infallible = write!(out, ",\"etag\":\"W/\\\"{version}\\\"\"");
+            if *became != Became::Kept {
                 out.push_str(",\"lastModified\":");
                 quote(&moment, out);
             }

@@ -52,6 +52,33 @@ pub enum Rejected {
     /// Not the type that the address names (FH-13).
     #[error("the resource is not of the type that the address names")]
     WrongType,
+    /// The id in the resource is not that of the address (FH-18).
+    #[error("the resource has not the id that the address names")]
+    WrongId,
+    /// No `If-Match` with the weak ETag of a version (FH-19).
+    #[error("a change names the version it rests on: If-Match: W/\"n\"")]
+    NoVersion,
+    /// Not the current version any more, or never. Told only to one who may make the change.
+    #[error("version is not current")]
+    Stale,
+    /// Records of this type never change (FH-29).
+    #[error("records of this type never change")]
+    Fixed,
+    /// It would lower the protection that the record has.
+    #[error("an update cannot lower the protection of a record")]
+    Lowered,
+    /// The Patient resource in it has identifiers that this patient is not known by.
+    #[error("the identifiers of a patient are changed by the guarantor")]
+    Identifiers,
+    /// It was deleted before. Told only to one who might delete it.
+    #[error("it was deleted")]
+    Deleted,
+    /// There is no such record to update, or it is not for this bearer: nobody outside can tell which (FH-20, FH-67).
+    #[error("there is no such record to update")]
+    NoUpdate,
+    /// There is no such record, or it is not for this bearer: nobody outside can tell which.
+    #[error("not found")]
+    NotFound,
     /// It names another patient than the one whose record it is to join (FH-26, security F20).
     #[error("it names another patient")]
     OtherPatient,
@@ -112,6 +139,17 @@ impl Rejected {
             Self::Facts { entry, why } => vec![issue(Code::BusinessRule, resource(*entry), facts(*why))],
             Self::Link { entry, why } => vec![issue(Code::Processing, resource(*entry), link(*why))],
             Self::WrongType => one(Code::Invalid, "the resource is not of the type that the address names"),
+            Self::WrongId => one(Code::Invalid, "the resource has not the id that the address names"),
+            Self::NoVersion => {
+                one(Code::Required, "a change names the version it rests on, as the header If-Match: W/\"n\"")
+            }
+            Self::Stale => one(Code::Conflict, "version is not current"),
+            Self::Fixed => one(Code::NotSupported, "records of this type never change"),
+            Self::Lowered => one(Code::BusinessRule, "an update cannot lower the protection of a record"),
+            Self::Identifiers => one(Code::BusinessRule, "the identifiers of a patient are changed by the guarantor"),
+            Self::Deleted => one(Code::Deleted, "deleted"),
+            Self::NoUpdate => one(Code::NotSupported, "there is no such record to update; ids are given by the server"),
+            Self::NotFound => one(Code::NotFound, "not found"),
             Self::OtherPatient => one(Code::Forbidden, "it names another patient"),
             Self::SeveralPatients => one(Code::BusinessRule, "it is about more than one patient"),
             Self::NoPatient => one(Code::Required, "nothing in it says which patient it is about"),
@@ -141,6 +179,15 @@ impl Rejected {
             | Self::Facts { .. }
             | Self::Link { .. }
             | Self::WrongType
+            | Self::WrongId
+            | Self::NoVersion
+            | Self::Stale
+            | Self::Fixed
+            | Self::Lowered
+            | Self::Identifiers
+            | Self::Deleted
+            | Self::NoUpdate
+            | Self::NotFound
             | Self::OtherPatient
             | Self::SeveralPatients
             | Self::NoPatient
@@ -161,9 +208,12 @@ impl Rejected {
     #[must_use]
     pub const fn status(&self) -> &'static str {
         match self {
-            Self::Broken(_) | Self::Bundle(_) | Self::WrongType => "400 Bad Request",
+            Self::Broken(_) | Self::Bundle(_) | Self::WrongType | Self::WrongId | Self::NoVersion => "400 Bad Request",
             Self::OtherPatient | Self::Patient | Self::OutOfScope | Self::Hidden => "403 Forbidden",
-            Self::NoSuchPatient => "404 Not Found",
+            Self::NoSuchPatient | Self::NotFound => "404 Not Found",
+            Self::Fixed | Self::NoUpdate => "405 Method Not Allowed",
+            Self::Deleted => "410 Gone",
+            Self::Stale => "412 Precondition Failed",
             Self::Exists | Self::Conflict => "409 Conflict",
             Self::Invalid(_)
             | Self::NotSupported { .. }
@@ -172,6 +222,8 @@ impl Rejected {
             | Self::Link { .. }
             | Self::SeveralPatients
             | Self::NoPatient
+            | Self::Lowered
+            | Self::Identifiers
             | Self::NoIdentifier => "422 Unprocessable Entity",
             Self::Unavailable(_) => "503 Service Unavailable",
         }

@@ -23,6 +23,7 @@ async fn deed(world: &World, act: Act, bytes: usize) -> Deed {
             facts: Sealed(Vec::new()),
             found: Sealed(Vec::new()),
             sealed: Sealed(vec![0; bytes]),
+            at: house.clock.now(),
         }));
     }
     deed

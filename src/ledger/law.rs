@@ -151,9 +151,15 @@ impl Law {
                 entry.subject.map_or(Ok(()), |subject| self.enrol(subject))?;
                 self.rests(entry)
             }
-            Act::Genesis | Act::Disclose | Act::Request | Act::Decline | Act::Admit | Act::Rotate | Act::Inspect => {
-                self.rests(entry)
-            }
+            Act::Genesis
+            | Act::Disclose
+            | Act::Request
+            | Act::Decline
+            | Act::Admit
+            | Act::Update
+            | Act::Delete
+            | Act::Rotate
+            | Act::Inspect => self.rests(entry),
         }
     }
 

@@ -71,6 +71,8 @@ impl Said {
             | Act::Request
             | Act::Decline
             | Act::Admit
+            | Act::Update
+            | Act::Delete
             | Act::Rotate
             | Act::Inspect => return,
         };

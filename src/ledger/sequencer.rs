@@ -79,7 +79,8 @@ impl Deed {
 
     /// Bytes of the records it writes, which is what makes a turn long.
     fn weight(&self) -> usize {
-        let size = |write: &Write| if let Write::Record(new) = write { new.size() } else { 0 };
+        let size =
+            |write: &Write| if let Write::Record(new) | Write::Replace { new, .. } = write { new.size() } else { 0 };
         self.writes.iter().map(size).sum()
     }
 }

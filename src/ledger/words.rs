@@ -67,6 +67,10 @@ words! {
         Decline = "decline",
         /// A record was taken in.
         Admit = "admit",
+        /// A record was replaced by a new version.
+        Update = "update",
+        /// A record was deleted.
+        Delete = "delete",
         /// A party was enrolled.
         Enrol = "enrol",
         /// A party was suspended.

@@ -143,16 +143,16 @@ impl Permit {
         self.rests_on.push(place);
     }
 
-    /// The same permit for those records that `keep` keeps, resting only on the consents they need.
+    /// The same permit for those records and versions that `keep` keeps, resting only on the consents they need.
     ///
     /// # Errors
     /// A [`Denial`] when nothing is left.
-    pub fn narrow_to(mut self, keep: impl Fn(&RecordKey) -> bool) -> Result<Self, Denial> {
+    pub fn narrow_to(mut self, keep: impl Fn(&RecordKey, i64) -> bool) -> Result<Self, Denial> {
         let records = std::mem::take(&mut self.records);
         let rests_on = std::mem::take(&mut self.rests_on);
         let basis = std::mem::take(&mut self.basis);
         for (i, record) in records.into_iter().enumerate() {
-            if !keep(&record.0) {
+            if !keep(&record.0, record.1) {
                 continue;
             }
             self.records.push(record);

@@ -1,17 +1,19 @@
 //! The one door out.
 //!
-//! Lives here: the deeds that release content: [`Door::read`], [`Door::search`]; and [`Released`], the only
-//! thing a door to the outside may show.
+//! Lives here: the deeds that release content: [`Door::read`], [`Door::vread`], [`Door::history`],
+//! [`Door::search`]; and [`Released`], the only thing a door to the outside may show.
 //! May touch: `fhir`, `policy`, `vault` (its opener), `store`, `ledger`, and `asking` (who asks, on what consents).
 //! Must never: return content without spending a `Permit` and its `Receipt`.
 
 mod ask;
+mod history;
 mod include;
 mod link;
 mod open;
 mod read;
 mod scan;
 mod search;
+mod vread;
 mod wanted;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::policy::Engine;
 use crate::store::Store;
 use crate::vault::{Indexer, Opener, PageSealer, Reader};
 
+pub use history::{History, Stretch, Version};
 pub use open::Released;
 pub use search::{Entry, Page};
 pub use wanted::Wanted;
@@ -58,6 +61,9 @@ pub enum Withheld {
     /// Hidden or absent: nobody outside can tell which. A refusal is on record.
     #[error("not found")]
     Hidden,
+    /// It was deleted, and whoever asks might have seen it. That this was told is on record.
+    #[error("deleted")]
+    Gone,
     /// The token does not speak of this type and interaction at all; that says nothing about any patient.
     #[error("the access token does not cover this")]
     OutOfScope,

@@ -1,6 +1,7 @@
 //! Opening: the only place where a permit and its receipt are spent.
 
 use super::{Door, Withheld};
+use crate::clock::Timestamp;
 use crate::fhir::View;
 use crate::ledger::Receipt;
 use crate::model::{RecordKey, Sealed};
@@ -13,6 +14,7 @@ pub struct Released {
     key: RecordKey,
     version: i64,
     leaf: u64,
+    at: Option<Timestamp>,
     text: Opened,
 }
 
@@ -37,6 +39,17 @@ impl Released {
         let part = view.of(self.text.as_str().map_err(Withheld::unavailable)?);
         let part = part.ok_or_else(|| Withheld::unavailable(Mismatch))?;
         Ok(Self { text: self.text.reduced_to(part.into_bytes()), ..self })
+    }
+
+    /// When this version was made, where that was asked for.
+    #[must_use]
+    pub const fn at(&self) -> Option<Timestamp> {
+        self.at
+    }
+
+    /// The same, made at `at`.
+    pub(super) fn made(self, at: Timestamp) -> Self {
+        Self { at: Some(at), ..self }
     }
 
     /// The leaf under which this release stands in the log.
@@ -76,7 +89,7 @@ impl Door {
             }
             let place = Place::content(key, version);
             let text = self.opener.open(keys, &place, &sealed).map_err(Withheld::unavailable)?;
-            released.push(Released { key, version, leaf, text });
+            released.push(Released { key, version, leaf, at: None, text });
         }
         Ok(released)
     }

@@ -95,7 +95,7 @@ impl Scan<'_> {
             Ok(permit) => {
                 let keys = permit.records().iter().map(|(key, _)| *key).collect();
                 // This permit opens nothing: what leaves is asked for once more, exactly.
-                self.refused(permit.narrow_to(|_| false).err());
+                self.refused(permit.narrow_to(|_, _| false).err());
                 keys
             }
             Err(denial) => {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Store;
 use super::rows::{ConsentRow, PartyRow, PatientRow, RecordRow};
+use crate::clock::Timestamp;
 use crate::db::{Arg, Batch, DbError, Row};
 use crate::id::{ConsentId, PatientId, RecordId};
 use crate::model::{RecordKey, Sealed};
@@ -35,29 +36,32 @@ pub struct Asker {
     pub parties: [[u8; 16]; 3],
 }
 
-// Columns: what, id, number, text, bytes, bytes, bytes. The first branch fixes their types.
+// Columns: what, id, number, text, bytes, bytes, bytes, moment. The first branch fixes their types.
 macro_rules! gather {
     ($first:literal) => {
         concat!(
             $first,
-            " UNION ALL SELECT 0, patient, 0, state, seal, NULL, NULL FROM patient WHERE patient = $1",
-            " UNION ALL SELECT 2, c.consent, c.revision, c.state, c.grantee, c.seal, r.evidence",
+            " UNION ALL SELECT 0, patient, 0, state, seal, NULL, NULL, 0 FROM patient WHERE patient = $1",
+            " UNION ALL SELECT 2, c.consent, c.revision, c.state, c.grantee, c.seal, r.evidence, 0",
             " FROM consent c JOIN consent_revision r",
             " ON r.patient = c.patient AND r.consent = c.consent AND r.revision = c.revision",
             " WHERE c.patient = $1 AND c.grantee IN ($3, $4, $5) AND c.state = 'active'",
-            " UNION ALL SELECT 3, party, revision, body, signature, NULL, NULL FROM party WHERE party IN ($6, $7, $8)"
+            " UNION ALL SELECT 3, party, revision, body, signature, NULL, NULL, 0 FROM party WHERE party IN ($6, $7, $8)"
         )
     };
 }
 
 impl Store {
-    /// Gathers one record with its current content.
+    /// Gathers one record with its current content; a deleted one with its deletion.
     pub async fn gather_read(&self, key: RecordKey, asker: &Asker) -> Result<Gathered, DbError> {
         const SQL: &str = gather!(
             "SELECT CAST(1 AS BIGINT) AS what, r.record AS id, r.version AS number, '' AS txt, \
-             r.facts AS a, c.sealed AS b, r.kind AS c \
+             r.facts AS a, c.sealed AS b, r.kind AS c, c.time AS moment \
              FROM record r JOIN content c ON c.patient = r.patient AND c.record = r.record AND c.version = r.version \
-             WHERE r.patient = $1 AND r.record = $2"
+             WHERE r.patient = $1 AND r.record = $2 \
+             UNION ALL SELECT 1, p.record, p.version, p.state, p.facts, c.sealed, NULL, c.time \
+             FROM past p JOIN content c ON c.patient = p.patient AND c.record = p.record AND c.version = p.version \
+             WHERE p.patient = $1 AND p.record = $2 AND p.state = 'deleted'"
         );
         self.gather(SQL, key.patient, key.record.as_bytes(), asker, &[]).await
     }
@@ -72,13 +76,13 @@ impl Store {
         asker: &Asker,
     ) -> Result<Gathered, DbError> {
         const OF_KIND: &str = gather!(
-            "SELECT what, id, number, txt, a, b, c FROM (SELECT CAST(1 AS BIGINT) AS what, record AS id, \
-             version AS number, '' AS txt, facts AS a, found AS b, kind AS c FROM record \
+            "SELECT what, id, number, txt, a, b, c, moment FROM (SELECT CAST(1 AS BIGINT) AS what, record AS id, \
+             version AS number, '' AS txt, facts AS a, found AS b, kind AS c, CAST(0 AS BIGINT) AS moment FROM record \
              WHERE patient = $1 AND kind = $2 AND record > $9 ORDER BY record LIMIT $10) AS first_ones"
         );
         const OF_ALL: &str = gather!(
-            "SELECT what, id, number, txt, a, b, c FROM (SELECT CAST(1 AS BIGINT) AS what, record AS id, \
-             version AS number, '' AS txt, facts AS a, found AS b, kind AS c FROM record \
+            "SELECT what, id, number, txt, a, b, c, moment FROM (SELECT CAST(1 AS BIGINT) AS what, record AS id, \
+             version AS number, '' AS txt, facts AS a, found AS b, kind AS c, CAST(0 AS BIGINT) AS moment FROM record \
              WHERE patient = $1 AND record > $2 ORDER BY record LIMIT $9) AS first_ones"
         );
         let mut gathered = match kind {
@@ -192,6 +196,8 @@ fn found(row: &Row<'_>) -> Result<RecordRow, DbError> {
     Ok(RecordRow {
         record: RecordId::from_bytes(row.array(0)?),
         version: row.int(1)?,
+        deleted: false,
+        at: Timestamp::default(),
         facts: Sealed(row.bytes(2)?.to_vec()),
         body: Sealed(row.bytes(3)?.to_vec()),
     })
@@ -208,6 +214,8 @@ fn part(row: &Row<'_>) -> Result<Part, DbError> {
         1 => Part::Record(RecordRow {
             record: RecordId::from_bytes(row.array(1)?),
             version: row.int(2)?,
+            deleted: row.text(3)? == "deleted",
+            at: Timestamp(row.int(7)?),
             facts: sealed(4)?,
             body: sealed(5)?,
         }),

@@ -15,6 +15,7 @@ pub mod registry;
 pub mod rows;
 pub mod sessions;
 pub mod turn;
+mod versions;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;

@@ -22,10 +22,40 @@ pub struct RecordRow {
     pub record: RecordId,
     /// Its current version.
     pub version: i64,
+    /// Whether that version is its deletion.
+    pub deleted: bool,
+    /// When that version was made, where it was asked for.
+    pub at: Timestamp,
     /// Sealed facts for the decision.
     pub facts: Sealed,
     /// Sealed text of this version (reads), or sealed search values (searches).
     pub body: Sealed,
+}
+
+/// The current version of a record, without its content.
+#[derive(Clone, Debug)]
+pub struct CurrentRow {
+    /// Which record.
+    pub record: RecordId,
+    /// Its current version.
+    pub version: i64,
+    /// Whether that is its deletion.
+    pub deleted: bool,
+    /// Its sealed facts.
+    pub facts: Sealed,
+}
+
+/// A version of a record, without its content.
+#[derive(Clone, Debug)]
+pub struct VersionRow {
+    /// Which version, from 1.
+    pub version: i64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Whether it is the record's deletion.
+    pub deleted: bool,
+    /// Its sealed facts; `None` for the current version, whose facts are in the record's own row.
+    pub facts: Option<Sealed>,
 }
 
 /// A row of `consent` with the evidence of its current revision.

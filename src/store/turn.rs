@@ -2,6 +2,7 @@
 
 use super::log::{LEAVES, leaf};
 use super::rows::{Head, LeafRow};
+use super::versions;
 use crate::clock::Timestamp;
 use crate::db::{Arg, Batch, DbError, Row, Turn, Writer};
 use crate::id::{ConsentId, DeedId, DeviceId, PatientId, RecordId, StatementId};
@@ -21,6 +22,10 @@ pub enum Write {
     Party { party: [u8; 16], kind: &'static str, revision: i64, body: String, signature: Vec<u8> },
     /// The first version of a record.
     Record(NewRecord),
+    /// A further version of a record; taken when its version is no longer the one that this replaces.
+    Replace { replaces: i64, new: NewRecord },
+    /// The deletion of a record; taken when its version is no longer the one that this ends.
+    Delete(Deletion),
     /// A revision of a consent, which becomes the current one.
     Consent(NewRevision),
     /// A file that this deed imports, by its keyed tag; a second deed with the same is refused as taken.
@@ -35,7 +40,7 @@ pub enum Write {
     Forget { patient: PatientId },
 }
 
-/// The first version of a record, sealed.
+/// A version of a record, sealed.
 #[derive(Debug)]
 pub struct NewRecord {
     /// Whose.
@@ -50,6 +55,25 @@ pub struct NewRecord {
     pub found: Sealed,
     /// Sealed text.
     pub sealed: Sealed,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+/// The deletion of a record: a last version without text.
+#[derive(Debug)]
+pub struct Deletion {
+    /// Whose.
+    pub patient: PatientId,
+    /// Which.
+    pub record: RecordId,
+    /// The version it ends.
+    pub ends: i64,
+    /// The facts of that version, sealed for the deletion.
+    pub facts: Sealed,
+    /// An empty text, sealed.
+    pub sealed: Sealed,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl NewRecord {
@@ -204,6 +228,8 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
     for write in writes {
         match write {
             Write::Record(record) => records.push(record),
+            Write::Replace { replaces, new } => versions::replace(turn, name, leaf, *replaces, new).await?,
+            Write::Delete(deletion) => versions::delete(turn, name, leaf, deletion).await?,
             Write::Consent(revision) => apply_consent(turn, name, leaf, revision).await?,
             Write::Patient { patient, state, since, seal } => {
                 const SQL: &str = "INSERT INTO patient (patient, state, since, seal, updated_by) VALUES ($1, $2, $3, $4, $5) \
@@ -271,8 +297,8 @@ async fn apply_records(
         tail: "",
     };
     const CONTENT: Batch = Batch {
-        head: "INSERT INTO content (patient, record, version, sealed, leaf, updated_by) VALUES",
-        columns: 6,
+        head: "INSERT INTO content (patient, record, version, sealed, leaf, time, updated_by) VALUES",
+        columns: 7,
         tail: "",
     };
     let mut heads: Vec<Vec<Arg<'_>>> = Vec::with_capacity(records.len());
@@ -280,7 +306,7 @@ async fn apply_records(
     for new in records {
         let (patient, record): (Arg<'_>, Arg<'_>) = (new.patient.as_bytes().into(), new.record.as_bytes().into());
         let sealed = new.sealed.0.as_slice().into();
-        bodies.push(vec![patient.clone(), record.clone(), 1.into(), sealed, leaf.into(), name.into()]);
+        bodies.push(vec![patient.clone(), record.clone(), 1.into(), sealed, leaf.into(), new.at.0.into(), name.into()]);
         let (facts, found) = (new.facts.0.as_slice().into(), new.found.0.as_slice().into());
         heads.push(vec![patient, record, 1.into(), (&new.kind).into(), facts, found, name.into()]);
     }
@@ -340,6 +366,7 @@ async fn forget(turn: &mut Turn<'_>, patient: PatientId) -> Result<(), DbError> 
     for sql in [
         "DELETE FROM content WHERE patient = $1",
         "DELETE FROM record WHERE patient = $1",
+        "DELETE FROM past WHERE patient = $1",
         "DELETE FROM identifier WHERE patient = $1",
         "DELETE FROM consent_request WHERE patient = $1",
         "UPDATE consent SET state = 'ended', updated_by = 'forget' WHERE patient = $1",
@@ -349,6 +376,6 @@ async fn forget(turn: &mut Turn<'_>, patient: PatientId) -> Result<(), DbError> 
     Ok(())
 }
 
-const fn one(touched: u64) -> Result<(), DbError> {
+pub(super) const fn one(touched: u64) -> Result<(), DbError> {
     if touched == 1 { Ok(()) } else { Err(DbError::Taken) }
 }

@@ -63,7 +63,7 @@ pub struct Clinic {
 
 /// Where the clinic's software takes people back.
 pub const REDIRECT: &str = "https://app.example/cb";
-pub const SCOPES: [&str; 2] = ["Condition.crs", "Observation.crs"];
+pub const SCOPES: [&str; 2] = ["Condition.cruds", "Observation.cruds"];
 
 impl Patient {
     pub async fn enrol(house: &House) -> Self {
@@ -160,7 +160,7 @@ impl Clinic {
     pub fn token_form(&self, issuer: &str, now: Timestamp) -> String {
         format!(
             "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
-             client-assertion-type%3Ajwt-bearer&scope=system%2FObservation.crs+system%2FCondition.crs&client_assertion={}",
+             client-assertion-type%3Ajwt-bearer&scope=system%2FObservation.cruds+system%2FCondition.cruds&client_assertion={}",
             self.assertion(issuer, now)
         )
     }
@@ -212,6 +212,13 @@ pub fn labelled(kind: &str, patient: PatientId, text: &str, label: &str) -> Stri
         resource["status"] = "final".into();
         resource["effectiveDateTime"] = "2026-01-05".into();
     }
+    resource.to_string()
+}
+
+/// The resource under the id of `key`.
+pub fn with_id(resource: &str, key: RecordKey) -> String {
+    let mut resource: serde_json::Value = serde_json::from_str(resource).unwrap();
+    resource["id"] = key.to_string().into();
     resource.to_string()
 }
 

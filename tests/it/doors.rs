@@ -197,6 +197,9 @@ const ROWS: [(&str, &str, &str); 35] = [
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/ABSENT"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Encounter/RECORD"),
+    ("GET", "/fhir/{resource_type}/{id}/_history", "/fhir/Observation/RECORD/_history"),
+    ("GET", "/fhir/{resource_type}/{id}/_history", "/fhir/Observation/RESTRICTED/_history"),
+    ("GET", "/fhir/{resource_type}/{id}/_history/{version}", "/fhir/Observation/RECORD/_history/1"),
     ("GET", "/fhir/{resource_type}", "/fhir/Observation?patient=Patient/PATIENT"),
     ("POST", "/fhir/{resource_type}/_search", "/fhir/Observation/_search?patient=Patient/PATIENT"),
     ("GET", "/fhir/{resource_type}/{id}/{within}", "/fhir/Patient/PATIENT/Observation"),
@@ -228,6 +231,10 @@ const ROWS: [(&str, &str, &str); 35] = [
     ("GET", "/oauth/jwks", "/oauth/jwks"),
     ("GET", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server"),
     ("GET", "/fhir/.well-known/smart-configuration", "/fhir/.well-known/smart-configuration"),
+    // Last, for they change the record.
+    ("PUT", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
+    ("DELETE", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
+    ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
 ];
 
 /// A token and a scene for each actor: each has a patient of its own in the state that its name says.
@@ -296,7 +303,8 @@ impl Cast {
         let terms = garant::consent::terms::write(&scene.clinic.terms(SystemClock.now()));
         let headers: Vec<String> = if token.is_empty() { vec![] } else { vec![wire::bearer(token)] };
         let body = match (method, path.as_str()) {
-            ("GET", _) => String::new(),
+            ("GET" | "DELETE", _) => String::new(),
+            ("PUT", _) => cast::with_id(&cast::observation(scene.patient.id, "changed"), scene.record),
             ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", SystemClock.now()),
             ("POST", "/oauth/par") => {
                 let asks = "response_type=code&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&state=s&aud=http%3A%2F%2F\
@@ -338,7 +346,8 @@ impl Cast {
             Some("api") => "application/json",
             _ => "application/fhir+json",
         };
-        let headers = [headers, vec![format!("Content-Type: {kind}")]].concat();
+        let rests_on = if method == "PUT" { vec!["If-Match: W/\"1\"".to_owned()] } else { vec![] };
+        let headers = [headers, vec![format!("Content-Type: {kind}")], rests_on].concat();
         wire::send(at, &wire::request(method, &path, &headers, body.as_bytes())).await.unwrap()
     }
 }

@@ -46,3 +46,4 @@ mod revoked;
 mod searching;
 mod shares;
 mod tokens;
+mod versions;

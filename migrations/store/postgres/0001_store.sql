@@ -107,6 +107,7 @@ CREATE TABLE content (
     version BIGINT NOT NULL,
     sealed BYTEA NOT NULL,
     leaf BIGINT NOT NULL,
+    time BIGINT NOT NULL,
     updated_by TEXT NOT NULL,
     PRIMARY KEY (patient, record, version)
 );
@@ -116,6 +117,7 @@ COMMENT ON COLUMN content.record IS 'Record id.';
 COMMENT ON COLUMN content.version IS 'From 1.';
 COMMENT ON COLUMN content.sealed IS 'Sealed exact text.';
 COMMENT ON COLUMN content.leaf IS 'Log index of the admission.';
+COMMENT ON COLUMN content.time IS 'When this version was made, µs: its meta.lastUpdated.';
 COMMENT ON COLUMN content.updated_by IS 'Name of the transaction.';
 -- Ciphertext does not compress, and a row of 2 KB is read faster in line.
 ALTER TABLE content ALTER COLUMN sealed SET STORAGE EXTERNAL;
@@ -262,6 +264,23 @@ COMMENT ON TABLE import_file IS 'Files that the guarantor imported, so that none
 COMMENT ON COLUMN import_file.tag IS 'Keyed tag of the file''s SHA-256, 32 bytes.';
 COMMENT ON COLUMN import_file.leaf IS 'Log index of the admission.';
 COMMENT ON COLUMN import_file.updated_by IS 'Name of the transaction.';
+
+CREATE TABLE past (
+    patient BYTEA NOT NULL,
+    record BYTEA NOT NULL,
+    version BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    facts BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, record, version)
+);
+COMMENT ON TABLE past IS 'Versions that are not current: those replaced, and the deletion that ends a record.';
+COMMENT ON COLUMN past.patient IS 'Whose record.';
+COMMENT ON COLUMN past.record IS 'Record id.';
+COMMENT ON COLUMN past.version IS 'From 1.';
+COMMENT ON COLUMN past.state IS 'replaced or deleted; a deletion is the last version and its text is empty.';
+COMMENT ON COLUMN past.facts IS 'Sealed facts of this version; a deletion has those of the version before it.';
+COMMENT ON COLUMN past.updated_by IS 'Name of the transaction.';
 
 CREATE TABLE session (
     session BYTEA NOT NULL,

@@ -109,6 +109,8 @@ CREATE TABLE content (
     sealed BLOB NOT NULL,
     -- Log index of the admission.
     leaf INTEGER NOT NULL,
+    -- When this version was made, µs: its meta.lastUpdated.
+    time INTEGER NOT NULL,
     -- Name of the transaction.
     updated_by TEXT NOT NULL,
     PRIMARY KEY (patient, record, version)
@@ -247,6 +249,23 @@ CREATE TABLE import_file (
     -- Name of the transaction.
     updated_by TEXT NOT NULL,
     PRIMARY KEY (tag)
+) STRICT, WITHOUT ROWID;
+
+-- Versions that are not current: those replaced, and the deletion that ends a record.
+CREATE TABLE past (
+    -- Whose record.
+    patient BLOB NOT NULL,
+    -- Record id.
+    record BLOB NOT NULL,
+    -- From 1.
+    version INTEGER NOT NULL,
+    -- replaced or deleted; a deletion is the last version and its text is empty.
+    state TEXT NOT NULL,
+    -- Sealed facts of this version; a deletion has those of the version before it.
+    facts BLOB NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, record, version)
 ) STRICT, WITHOUT ROWID;
 
 -- People who are signed in; a row that is gone is a session that is over.

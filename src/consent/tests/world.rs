@@ -227,6 +227,7 @@ impl World {
             facts: seal(Place::facts(key, 1), &facts.to_bytes()),
             found: seal(Place::found(key, 1), &SearchValues::default().to_bytes()),
             sealed: seal(Place::content(key, 1), b"{}"),
+            at: house.clock.now(),
         };
         let about = Personal { patient: Some(me.patient), route: "test/admit".into(), ..Personal::default() };
         let id = DeedId::ordered(&*house.clock, &*house.chance).unwrap();

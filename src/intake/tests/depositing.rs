@@ -70,6 +70,7 @@ async fn a_consent_revoked_before_the_turn_refuses_the_deposit_in_its_turn() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deposit_prepared_under_a_consent_that_ended_is_stale() {
     use super::super::admit::Allowed;
+    use super::super::current::Current;
     use crate::ledger::{Ground, Personal, entry::Basis};
     let world = world().await;
     let p = world.import(&bundle("1")).await.unwrap().unwrap().patient;
@@ -77,8 +78,9 @@ async fn a_deposit_prepared_under_a_consent_that_ended_is_stale() {
     let intake = &world.house.intake;
     let reading = intake.read(observation(&format!("Patient/{p}")).into_bytes()).unwrap();
     let keys = std::sync::Arc::new(world.house.keyring.unwrapper().keys(p).await.unwrap());
-    let prepared =
-        intake.prepare(reading, &crate::intake::Owner { keys, patient_resource: None, author: None }).unwrap();
+    let prepared = intake
+        .prepare(reading, &crate::intake::Owner { keys, patient_resource: None, author: None }, &Current::default())
+        .unwrap();
     world.revoke(p, consent).await;
     let deed = crate::id::DeedId::ordered(&*world.house.clock, &*world.house.chance).unwrap();
     let allowed =

@@ -68,10 +68,14 @@ async fn invalid_entries_are_named_and_nothing_of_the_bundle_is_stored() {
     assert!(matches!(world.import(&unknown).await, Err(Rejected::Invalid(_))));
     let extra = bundle("1").replacen("\"type\"", "\"colour\":1,\"type\"", 1);
     assert!(matches!(world.import(&extra).await, Err(Rejected::Invalid(_))));
+    let id = "0".repeat(26) + "." + &"1".repeat(25) + "0";
     for (method, entry) in [("PUT", 2), ("DELETE", 2), ("GET", 2), ("PATCH", 2)] {
         let url = "\"request\":{\"method\":\"POST\",\"url\":\"Observation\"}";
-        let text =
-            bundle("1").replace(url, &format!("\"request\":{{\"method\":\"{method}\",\"url\":\"Observation/1\"}}"));
+        let asked =
+            format!("\"request\":{{\"method\":\"{method}\",\"url\":\"Observation/{id}\",\"ifMatch\":\"W/\\\"1\\\"\"}}");
+        let named = bundle("1").replace("\"Observation\" ,", &format!("\"Observation\",\"id\":\"{id}\","));
+        // A first Bundle that may change what is there would let a file overwrite what a patient's record says.
+        let text = named.replace(url, &asked).replace("urn:uuid:p", &format!("urn:uuid:{method}"));
         let got = world.import(&text).await;
         assert!(matches!(got, Err(Rejected::NotSupported { entry: Some(e), .. }) if e == entry), "{method}: {got:?}");
     }

@@ -52,7 +52,7 @@ fn a_patient_reads_all_of_their_own_and_rests_on_no_consent() {
     world.records[0].confidentiality = Confidentiality::V;
     let permit = engine.decide(DEED, &world.question()).unwrap();
     assert_eq!((permit.ground(), permit.basis().len()), (Ground::Oneself, 0));
-    let permit = permit.narrow_to(|_| true).unwrap();
+    let permit = permit.narrow_to(|_, _| true).unwrap();
     assert_eq!((permit.ground(), permit.records().len()), (Ground::Oneself, 1));
 }
 
@@ -69,12 +69,12 @@ fn narrowing_only_removes_and_drops_the_consents_no_longer_needed() {
     let ask = || engine.decide(DEED, &world.question()).unwrap();
     assert_eq!(ask().basis(), [a, b]);
     let vital = world.records[1].key;
-    let permit = ask().narrow_to(|k| *k == vital).unwrap();
+    let permit = ask().narrow_to(|k, _| *k == vital).unwrap();
     assert_eq!((permit.basis(), permit.records()), (&[b][..], &[(vital, 2)][..]));
     // Asking for more afterwards brings nothing back.
-    assert_eq!(permit.narrow_to(|_| true).unwrap().records(), [(vital, 2)]);
-    assert_eq!(ask().narrow_to(|k| *k != vital).unwrap().basis(), [a]);
-    let denial = ask().narrow_to(|_| false).unwrap_err();
+    assert_eq!(permit.narrow_to(|_, _| true).unwrap().records(), [(vital, 2)]);
+    assert_eq!(ask().narrow_to(|k, _| *k != vital).unwrap().basis(), [a]);
+    let denial = ask().narrow_to(|_, _| false).unwrap_err();
     assert_eq!((denial.reason, denial.deed), (Reason::NoRecord, DEED));
 }
 
