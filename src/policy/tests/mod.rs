@@ -5,6 +5,7 @@ mod insurer;
 mod law;
 mod loading;
 mod mutation;
+mod named;
 mod oracle;
 mod permits;
 mod remembered;
