@@ -19,6 +19,7 @@ use crate::identity::{Authenticator, Issuer, Patients};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
+use crate::projection::Projection;
 use crate::release::Door;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -87,6 +88,8 @@ pub struct House {
     pub engine: Arc<Engine>,
     /// The one door out.
     pub door: Arc<Door>,
+    /// Consents, events and origins, as FHIR.
+    pub projection: Arc<Projection>,
     /// The one door in.
     pub intake: Arc<Intake>,
     /// Believes consents.
@@ -195,12 +198,14 @@ impl House {
     fn assemble(means: Means, store: Store, keyring: Keyring) -> Result<(Arc<Self>, Chores), Cannot> {
         let (rooms, sequencer) = Rooms::new(means, store, keyring)?;
         let patients = Arc::new(rooms.patients());
+        let consents = Arc::new(rooms.consents());
         let house = Self {
             publisher: Arc::new(rooms.publisher()?),
             door: Arc::new(rooms.door()),
             intake: Arc::new(rooms.intake(&patients)),
             enrolments: Arc::new(rooms.enrolments()),
-            consents: Arc::new(rooms.consents()),
+            projection: Arc::new(rooms.projection(&consents)),
+            consents,
             issuer: Arc::new(rooms.issuer()),
             authenticator: Arc::new(rooms.authenticator()?),
             sound: Arc::new(AtomicBool::new(true)),

@@ -44,6 +44,7 @@ pub use facts::{ContentFacts, FactsError};
 pub use issue::{Code, Issue, Severity};
 pub use labels::LabelError;
 pub use links::{BadLink, Links};
+pub use moment::date_time;
 pub use parameters::load;
 pub use query::{BadQuery, Query, SortKey};
 pub use resource::Resource;

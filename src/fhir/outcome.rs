@@ -26,6 +26,15 @@ pub fn of_one(code: Code, text: &str) -> String {
     out
 }
 
+/// The OperationOutcome of something that went well and has something to say.
+#[must_use]
+pub fn of_note(text: &str) -> String {
+    let mut out = String::from(r#"{"resourceType":"OperationOutcome","issue":["#);
+    write(&mut out, Severity::Information, Code::Informational, text, "");
+    out.push_str("]}");
+    out
+}
+
 fn write(out: &mut String, severity: Severity, code: Code, text: &str, expression: &str) {
     out.push_str(r#"{"severity":""#);
     out.push_str(severity.code());

@@ -13,15 +13,20 @@ pub struct Match<'m> {
     pub resource: &'m str,
 }
 
-/// Writes a searchset Bundle; `next` is the link to the next page, when there is one.
+/// Writes a searchset Bundle; `next` is the link to the next page, when there is one, `total` the number of all
+/// matches, when it is known.
 ///
 /// The caller vouches that every text is one whole JSON resource: they are written as they are.
 #[must_use]
-pub fn searchset(self_url: &str, next: Option<&str>, total: u64, matches: &[Match<'_>]) -> String {
+pub fn searchset(self_url: &str, next: Option<&str>, total: Option<u64>, matches: &[Match<'_>]) -> String {
     let size: usize = matches.iter().map(|m| m.full_url.len() + m.resource.len() + 64).sum();
     let mut out = String::with_capacity(size + self_url.len() + 256);
     // Writing to a String cannot fail.
-    let _infallible = write!(out, r#"{{"resourceType":"Bundle","type":"searchset","total":{total},"link":["#);
+    out.push_str(r#"{"resourceType":"Bundle","type":"searchset""#);
+    if let Some(total) = total {
+        let _infallible = write!(out, r#","total":{total}"#);
+    }
+    out.push_str(r#","link":["#);
     link(&mut out, "self", self_url);
     if let Some(next) = next {
         out.push(',');

@@ -25,7 +25,7 @@ pub(super) async fn bundle(
     body: Body,
 ) -> Answer {
     let bearer = api.bearer(&headers, "POST", &uri).await?;
-    let bytes = read(&headers, body).await?;
+    let bytes = read(&headers, body, LONGEST).await?;
     let deposited = api.intake.deposit(&bearer, bytes).await.map_err(|rejected| refused(&rejected))?;
     let leaf = if let Deposited::Whole(receipt) = &deposited { Some(receipt.leaf) } else { None };
     Ok(with_leaf(fhir(StatusCode::OK, deposited.to_bundle()), leaf))
@@ -41,7 +41,7 @@ pub(super) async fn create(
 ) -> Answer {
     let bearer = api.bearer(&headers, "POST", &uri).await?;
     let resource_type = known_type(&name).ok_or_else(|| withheld(&Withheld::Hidden))?;
-    let bytes = read(&headers, body).await?;
+    let bytes = read(&headers, body, LONGEST).await?;
     let receipt = api.intake.create(&bearer, resource_type, bytes).await.map_err(|rejected| refused(&rejected))?;
     let mut response = with_leaf(fhir(StatusCode::CREATED, ""), Some(receipt.leaf));
     if let Some(entry) = receipt.entries.first() {
@@ -54,14 +54,15 @@ pub(super) async fn create(
     Ok(response)
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Response<Body>> {
+/// A body of FHIR JSON of at most `longest` bytes.
+pub(super) async fn read(headers: &HeaderMap, body: Body, longest: usize) -> Result<Vec<u8>, Response<Body>> {
     let media = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let media = media.split(';').next().map_or("", str::trim);
     if !matches!(media, "application/fhir+json" | "application/json") {
         let text = "the body must be application/fhir+json";
         return Err(fhir(StatusCode::UNSUPPORTED_MEDIA_TYPE, outcome::of_one(Code::NotSupported, text)));
     }
-    match read_body(body, LONGEST).await {
+    match read_body(body, longest).await {
         Ok(bytes) => Ok(bytes.into()),
         Err(much) => Err(fhir(much.status(), outcome::of_one(Code::TooLong, &much.to_string()))),
     }

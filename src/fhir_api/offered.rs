@@ -28,9 +28,12 @@ const fn on_system(code: &'static str) -> Offer {
     Offer { code, on: On::System, except: &[] }
 }
 
+/// Read only: the house writes it (AU-16).
+const UNWRITTEN: &[&str] = &["AuditEvent"];
+
 /// Every interaction, in the order the statement lists them.
 pub(super) const OFFERED: &[Offer] =
-    &[on_types("read"), on_types("search-type"), on_types("create"), on_system("transaction"), on_system("batch")];
+    &[on_types("read"), on_types("search-type"), Offer { code: "create", on: On::Type, except: UNWRITTEN }, on_system("transaction"), on_system("batch")];
 
 /// What is said of every type beside its interactions: member of `rest.resource` and its JSON value.
 pub(super) const TRAITS: &[(&str, &str)] = &[("versioning", "\"versioned\"")];

@@ -98,7 +98,7 @@ impl Api {
         let Some(matches) = texts else { return withheld(&Withheld::Hidden) };
         let mark = if asked.is_empty() { "" } else { "?" };
         let own_url = format!("{}/{resource_type}{mark}{asked}", self.base_url);
-        let body = searchset(&own_url, None, matches.len() as u64, &matches);
+        let body = searchset(&own_url, None, Some(matches.len() as u64), &matches);
         let mut response = fhir(StatusCode::OK, body);
         if let Some(first) = found.matches.first() {
             response.headers_mut().insert(LEAF, HeaderValue::from(first.leaf()));
