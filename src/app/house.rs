@@ -15,7 +15,7 @@ use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Issuer, Patients};
+use crate::identity::{Authenticator, Issuer, Patients, Possession};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -104,6 +104,8 @@ pub struct House {
     pub consents: Arc<Consents>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
+    /// Takes proofs of possession.
+    pub possession: Arc<Possession>,
     /// Checks access tokens.
     pub authenticator: Arc<Authenticator>,
     /// The clock.
@@ -199,6 +201,7 @@ impl House {
         let (rooms, sequencer) = Rooms::new(means, store, keyring)?;
         let patients = Arc::new(rooms.patients());
         let consents = Arc::new(rooms.consents());
+        let possession = Arc::new(rooms.possession());
         let house = Self {
             publisher: Arc::new(rooms.publisher()?),
             door: Arc::new(rooms.door()),
@@ -206,10 +209,11 @@ impl House {
             enrolments: Arc::new(rooms.enrolments()),
             projection: Arc::new(rooms.projection(&consents)),
             consents,
-            issuer: Arc::new(rooms.issuer()),
-            authenticator: Arc::new(rooms.authenticator()?),
+            issuer: Arc::new(rooms.issuer(&possession)),
+            authenticator: Arc::new(rooms.authenticator(&possession)?),
             sound: Arc::new(AtomicBool::new(true)),
             patients,
+            possession,
             folder: rooms.folder,
             config: rooms.config,
             store: rooms.store,

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::consent::{Checker, Consents};
 use crate::directory::{Enrolments, Register};
-use crate::identity::{Authenticator, Issuer, Patients};
+use crate::identity::{Authenticator, Issuer, Patients, Possession};
 use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Ledger, Needs, Publisher, Sequencer};
@@ -186,26 +186,35 @@ impl Rooms {
         }
     }
 
-    pub(super) fn issuer(&self) -> Issuer {
+    pub(super) fn possession(&self) -> Possession {
+        Possession {
+            store: self.store.clone(),
+            mac: self.keyring.nonce_mac(),
+            nonces_demanded: self.config.doors.dpop_nonces,
+        }
+    }
+
+    pub(super) fn issuer(&self, possession: &Arc<Possession>) -> Issuer {
         Issuer {
             issuer: self.config.issuer().to_owned(),
             token_url: format!("{}/oauth/token", self.config.issuer()),
             audience: self.config.base_url.clone(),
             signer: self.keyring.access_signer(),
             register: Arc::clone(&self.register),
+            possession: Arc::clone(possession),
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         }
     }
 
-    pub(super) fn authenticator(&self) -> Result<Authenticator, Cannot> {
+    pub(super) fn authenticator(&self, possession: &Arc<Possession>) -> Result<Authenticator, Cannot> {
         Ok(Authenticator {
             issuer: self.config.issuer().to_owned(),
             audience: self.config.base_url.clone(),
             key: named(&self.keyring.access_signer())?,
             known: Recall::with_capacity(10_000),
-            store: self.store.clone(),
+            possession: Arc::clone(possession),
             clock: Arc::clone(&self.clock),
         })
     }

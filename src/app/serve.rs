@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::House;
-use crate::http::{Sound, guard, shut_unless_sound};
+use crate::http::{Nonces, Sound, guard, offer_nonce, shut_unless_sound};
 use crate::{fhir_api, oauth, web};
 
 /// Connections at once; more wait to be accepted.
@@ -49,10 +49,13 @@ pub fn router(house: &Arc<House>) -> Router {
     let watched = Arc::clone(house);
     let sound: Sound = Arc::new(move || watched.is_sound());
     let fhir = fhir.layer(from_fn_with_state(sound, shut_unless_sound));
+    let (possession, clock) = (Arc::clone(&house.possession), Arc::clone(&house.clock));
+    let nonces: Nonces = Arc::new(move || possession.nonce(clock.now()));
     Router::new()
         .merge(oauth)
         .merge(web)
         .nest("/fhir", fhir)
+        .layer(from_fn_with_state(nonces, offer_nonce))
         .layer(from_fn_with_state(Arc::clone(&house.chance), guard))
 }
 

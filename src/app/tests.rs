@@ -25,6 +25,7 @@ fn means(folder: &Path) -> Means {
             root: RootConfig::File { in_production: false },
             readers: 2,
             checkpoint_secs: 3600,
+            doors: crate::config::Doors::default(),
             origins: Vec::new(),
         },
         passphrase: Secret::new("a passphrase for tests".to_owned()),

@@ -67,6 +67,7 @@ impl World {
             root: RootConfig::File { in_production: false },
             readers: plan.readers,
             checkpoint_secs: 1,
+            doors: crate::config::Doors::default(),
             origins: Vec::new(),
         };
         let founded = found(means(folder.clone(), config)).await?;

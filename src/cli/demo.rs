@@ -83,6 +83,7 @@ pub(super) async fn open_demo(
         root: RootConfig::File { in_production: false },
         readers: 4,
         checkpoint_secs: 1,
+        doors: crate::config::Doors::default(),
         origins: Vec::new(),
     };
     std::fs::create_dir_all(folder).map_err(|e| Trouble::Io(format!("the folder {}", folder.display()), e))?;

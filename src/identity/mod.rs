@@ -8,7 +8,9 @@
 mod bearer;
 mod issue;
 mod patients;
+mod possession;
 
 pub use bearer::{Authenticator, Credentials, LONGEST_SECONDS, Unauthenticated};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use patients::{Identifier, PatientError, Patients};
+pub use possession::{PERIOD_SECONDS, Possession, Unproved};

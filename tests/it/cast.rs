@@ -34,7 +34,12 @@ impl Key {
     }
 
     pub fn jws(&self, typ: &str, kid: &str, payload: &[u8]) -> String {
-        let header = serde_json::json!({ "alg": "ES256", "kid": kid, "typ": typ }).to_string();
+        self.compact(&serde_json::json!({ "alg": "ES256", "kid": kid, "typ": typ }), payload)
+    }
+
+    /// A compact JWS with exactly this header.
+    pub fn compact(&self, header: &serde_json::Value, payload: &[u8]) -> String {
+        let header = header.to_string();
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
@@ -57,6 +62,9 @@ pub struct Clinic {
 }
 
 pub const SCOPES: [&str; 2] = ["Condition.crs", "Observation.crs"];
+
+/// What a client may ask of the types that the house makes itself; no consent speaks of them.
+pub const OF_THE_HOUSE: [&str; 3] = ["AuditEvent.rs", "Consent.crs", "Provenance.rs"];
 
 impl Patient {
     pub async fn enrol(house: &House) -> Self {
@@ -106,7 +114,7 @@ impl Clinic {
             name: "Logiciel".to_owned(),
             profile: Profile::Smart,
             key: clinic.key.jwk.clone(),
-            scopes: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+            scopes: SCOPES.iter().chain(&OF_THE_HOUSE).map(|s| s.parse().unwrap()).collect(),
             active: true,
         });
         for party in [organisation, professional, client] {
@@ -124,7 +132,7 @@ impl Clinic {
                 professional: Some((self.professional, "10".parse().unwrap())),
             },
             purpose: Purpose::Treat,
-            scopes: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+            scopes: SCOPES.iter().chain(&OF_THE_HOUSE).map(|s| s.parse().unwrap()).collect(),
         }
     }
 
@@ -146,7 +154,8 @@ impl Clinic {
     pub fn token_form(&self, issuer: &str, now: Timestamp) -> String {
         format!(
             "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
-             client-assertion-type%3Ajwt-bearer&scope=system%2FObservation.crs+system%2FCondition.crs&client_assertion={}",
+             client-assertion-type%3Ajwt-bearer&scope=system%2FObservation.crs+system%2FCondition.crs+system%2FAuditEvent.rs+system%2FConsent.crs\
+             +system%2FProvenance.rs&client_assertion={}",
             self.assertion(issuer, now)
         )
     }
@@ -158,7 +167,8 @@ impl Clinic {
             grant_type: "client_credentials",
             assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             assertion: &assertion,
-            scope: "system/Observation.crs system/Condition.crs",
+            scope: "system/Observation.crs system/Condition.crs system/AuditEvent.rs system/Consent.crs \
+                    system/Provenance.rs",
             ..TokenRequest::default()
         };
         house.issuer.issue(request).await.unwrap().token
@@ -198,6 +208,28 @@ pub fn labelled(kind: &str, patient: PatientId, text: &str, label: &str) -> Stri
         resource["effectiveDateTime"] = "2026-01-05".into();
     }
     resource.to_string()
+}
+
+/// A Consent in the shape of IHE PCF, of `patient`, with this `provision`.
+pub fn pcf_consent(patient: PatientId, provision: &serde_json::Value) -> serde_json::Value {
+    let patient = serde_json::json!({ "reference": format!("Patient/{patient}") });
+    let coding = |system: &str, code: &str| serde_json::json!([{ "system": system, "code": code }]);
+    serde_json::json!({
+        "resourceType": "Consent", "status": "active",
+        "scope": { "coding": coding("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy") },
+        "category": [{ "coding": coding("http://loinc.org", "59284-0") }],
+        "patient": patient, "dateTime": "2026-03-01T09:00:00+01:00", "performer": [patient],
+        "organization": [{ "display": "store" }], "sourceReference": { "reference": "DocumentReference/x" },
+        "policy": [{ "uri": "urn:x" }], "provision": provision,
+    })
+}
+
+/// The `actor` of a provision.
+pub fn pcf_actor(reference: &str) -> serde_json::Value {
+    let role = serde_json::json!({
+        "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP",
+    });
+    serde_json::json!([{ "role": { "coding": [role] }, "reference": { "reference": reference } }])
 }
 
 /// Takes in a resource of a known patient as the guarantor does and gives its key.

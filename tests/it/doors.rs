@@ -191,7 +191,7 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 22] = [
+const ROWS: [(&str, &str, &str); 34] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
@@ -200,6 +200,18 @@ const ROWS: [(&str, &str, &str); 22] = [
     ("GET", "/fhir/{resource_type}", "/fhir/Observation?patient=Patient/PATIENT"),
     ("POST", "/fhir/{resource_type}", "/fhir/Observation"),
     ("POST", "/fhir/", "/fhir"),
+    ("GET", "/fhir/Consent", "/fhir/Consent?patient=Patient/PATIENT&status=active"),
+    ("POST", "/fhir/Consent", "/fhir/Consent"),
+    ("POST", "/fhir/Consent/_search", "/fhir/Consent/_search"),
+    ("GET", "/fhir/Consent/{id}", "/fhir/Consent/PATIENT.CONSENT"),
+    ("GET", "/fhir/Consent/{id}/_history/{version}", "/fhir/Consent/PATIENT.CONSENT/_history/1"),
+    ("GET", "/fhir/AuditEvent", "/fhir/AuditEvent?patient=Patient/PATIENT&action=U"),
+    ("POST", "/fhir/AuditEvent/_search", "/fhir/AuditEvent/_search"),
+    ("GET", "/fhir/AuditEvent/{id}", "/fhir/AuditEvent/CONSENT"),
+    ("GET", "/fhir/Provenance", "/fhir/Provenance?target=Observation/RECORD"),
+    ("POST", "/fhir/Provenance", "/fhir/Provenance"),
+    ("POST", "/fhir/Provenance/_search", "/fhir/Provenance/_search"),
+    ("GET", "/fhir/Provenance/{id}", "/fhir/Provenance/RECORD.1"),
     ("GET", "/api/consents", "/api/consents"),
     ("GET", "/api/consents/{id}", "/api/consents/CONSENT"),
     ("POST", "/api/consents/prepare", "/api/consents/prepare"),
@@ -216,6 +228,16 @@ const ROWS: [(&str, &str, &str); 22] = [
     ("GET", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server"),
     ("GET", "/fhir/.well-known/smart-configuration", "/fhir/.well-known/smart-configuration"),
 ];
+
+/// What a scene's clinic would ask its patient for, as a Consent.
+fn asked_consent(scene: &Scene) -> serde_json::Value {
+    let provision = serde_json::json!({
+        "type": "permit", "period": { "start": "2026-01-01", "end": SystemClock.now().plus_secs(9_000_000).to_rfc3339() },
+        "actor": cast::pcf_actor(&format!("Organization/{}", scene.clinic.organisation)),
+        "purpose": [{ "system": garant::model::Purpose::SYSTEM, "code": "TREAT" }],
+    });
+    cast::pcf_consent(scene.patient.id, &provision)
+}
 
 /// A token and a scene for each actor: each has a patient of its own in the state that its name says.
 struct Cast {
@@ -297,6 +319,12 @@ impl Cast {
                 serde_json::json!({ "statement": "e30", "signature": { "kind": "device", "jws": "x" } }).to_string()
             }
             ("POST", path) if path.starts_with("/api/") => String::new(),
+            ("POST", "/fhir/Consent") => asked_consent(scene).to_string(),
+            ("POST", "/fhir/Provenance/_search") => format!("target=Observation/{}", scene.record),
+            ("POST", path) if path.ends_with("/_search") => {
+                format!("patient=Patient/{}&_lastUpdated=gt2020&{}", scene.patient.id, "_id=none&status=active")
+                    .replace("&status=active", if path.contains("Consent") { "&status=active" } else { "" })
+            }
             ("POST", "/development/token") => {
                 serde_json::json!({ "patient": scene.patient.id.to_string() }).to_string()
             }
@@ -312,6 +340,7 @@ impl Cast {
         let kind = match path.split('/').nth(1) {
             Some("oauth") => "application/x-www-form-urlencoded",
             Some("api") => "application/json",
+            _ if path.ends_with("/_search") => "application/x-www-form-urlencoded",
             _ => "application/fhir+json",
         };
         let headers = [headers, vec![format!("Content-Type: {kind}")]].concat();

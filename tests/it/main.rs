@@ -35,4 +35,7 @@ mod framing;
 mod hangups;
 mod kills;
 mod logs;
+mod pcf;
+mod projected;
+mod possession;
 mod revoked;

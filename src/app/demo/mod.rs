@@ -7,5 +7,5 @@ pub mod client;
 mod keys;
 mod stage;
 
-pub use keys::{OutsideKey, proof};
+pub use keys::{OutsideKey, Proven, proof};
 pub use stage::{Cast, Patient, Professional, Staging, stage};
