@@ -46,15 +46,15 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Answer {
     let bearer = api.bearer(&headers, method.as_str(), &uri).await?;
-    scoped(&bearer, Interaction::Read, KIND)?;
+    scoped(&bearer, Interaction::Read, KIND).map_err(|why| withheld(&why))?;
     api.event(&bearer, &id, uri.query()).await.map(one).map_err(|why| withheld(&why))
 }
 
 impl Api {
     async fn events_page(self: &Arc<Self>, bearer: &Bearer, asked: &str) -> Answer {
-        scoped(bearer, Interaction::Search, KIND)?;
+        scoped(bearer, Interaction::Search, KIND).map_err(|why| withheld(&why))?;
         let page = self.events_found(bearer, asked).await.map_err(|why| withheld(&why))?;
-        Ok(self.page(KIND, asked, page))
+        Ok(self.page(KIND, asked, &page))
     }
 
     async fn events_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {

@@ -81,11 +81,12 @@ pub(super) async fn ask(
         let text = "a patient gives a consent by signing it, not by posting one";
         return Err(fhir(StatusCode::FORBIDDEN, outcome::of_one(Code::Forbidden, text)));
     }
-    scoped(&bearer, Interaction::Create, KIND)?;
+    scoped(&bearer, Interaction::Create, KIND).map_err(|why| withheld(&why))?;
     let bytes = deposit::read(&headers, body, LIMITS.bytes).await?;
-    let asked = json::parse(&bytes, LIMITS)
-        .map_err(|broken| fhir(StatusCode::BAD_REQUEST, outcome::of_one(Code::Invalid, &broken.to_string())))
-        .and_then(|tree| pcf::read(&tree, &api.base_url).map_err(|why| unaskable(&why)))?;
+    let asked = match json::parse(&bytes, LIMITS) {
+        Ok(tree) => pcf::read(&tree, &api.base_url).map_err(|why| unaskable(&why))?,
+        Err(broken) => return Err(fhir(StatusCode::BAD_REQUEST, outcome::of_one(Code::Invalid, &broken.to_string()))),
+    };
     let requests = api.consents.ask(&bearer, asked.patient, &asked.terms, "").await.map_err(|why| refused(&why))?;
     let text = format!("put to the patient, who decides: {requests} request(s)");
     Ok(fhir(StatusCode::ACCEPTED, outcome::of_note(&text)))
@@ -93,15 +94,17 @@ pub(super) async fn ask(
 
 impl Api {
     async fn consents_page(self: &Arc<Self>, bearer: &Bearer, asked: &str) -> Answer {
-        scoped(bearer, Interaction::Search, KIND)?;
+        scoped(bearer, Interaction::Search, KIND).map_err(|why| withheld(&why))?;
         let page = self.consents_found(bearer, asked).await.map_err(|why| withheld(&why))?;
-        Ok(self.page(KIND, asked, page))
+        Ok(self.page(KIND, asked, &page))
     }
 
     async fn consents_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {
         let (query, _) = self.query(KIND, asked, &[])?;
         if query.count.is_some() {
-            return Err(Withheld::BadQuery("`_count` is not supported here: everything that matches is shown".to_owned()));
+            return Err(Withheld::BadQuery(
+                "`_count` is not supported here: everything that matches is shown".to_owned(),
+            ));
         }
         // PC-01: a client says which status it wants; a list in which the ended ones look like the others misleads.
         if matches!(bearer.subject, Subject::Client { .. }) && query.asked("status").is_empty() {
@@ -139,9 +142,11 @@ impl Api {
         route: &'static str,
         kind: &'static str,
     ) -> Result<Page, Withheld> {
-        match self.projection.of_nobody(bearer, route, kind).await {
-            Withheld::Hidden => Ok(Page { total: Some(0), ..Page::default() }),
-            other => Err(other),
+        let withheld = self.projection.of_nobody(bearer, route, kind).await;
+        if matches!(withheld, Withheld::Hidden) {
+            Ok(Page { total: Some(0), ..Page::default() })
+        } else {
+            Err(withheld)
         }
     }
 }

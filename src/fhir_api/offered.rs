@@ -32,8 +32,13 @@ const fn on_system(code: &'static str) -> Offer {
 const UNWRITTEN: &[&str] = &["AuditEvent"];
 
 /// Every interaction, in the order the statement lists them.
-pub(super) const OFFERED: &[Offer] =
-    &[on_types("read"), on_types("search-type"), Offer { code: "create", on: On::Type, except: UNWRITTEN }, on_system("transaction"), on_system("batch")];
+pub(super) const OFFERED: &[Offer] = &[
+    on_types("read"),
+    on_types("search-type"),
+    Offer { code: "create", on: On::Type, except: UNWRITTEN },
+    on_system("transaction"),
+    on_system("batch"),
+];
 
 /// What is said of every type beside its interactions: member of `rest.resource` and its JSON value.
 pub(super) const TRAITS: &[(&str, &str)] = &[("versioning", "\"versioned\"")];

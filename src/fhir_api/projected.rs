@@ -20,8 +20,8 @@ use crate::release::Withheld;
 const LONGEST: usize = 64 * 1024;
 
 /// Refuses aloud what no scope of the token speaks of (CF-12).
-pub(super) fn scoped(bearer: &Bearer, interaction: Interaction, kind: &str) -> Result<(), Response<Body>> {
-    if in_scope(bearer, interaction, kind) { Ok(()) } else { Err(withheld(&Withheld::OutOfScope)) }
+pub(super) fn scoped(bearer: &Bearer, interaction: Interaction, kind: &str) -> Result<(), Withheld> {
+    if in_scope(bearer, interaction, kind) { Ok(()) } else { Err(Withheld::OutOfScope) }
 }
 
 /// The parameters of `POST …/_search`.
@@ -80,7 +80,7 @@ impl Api {
     }
 
     /// A page as a searchset; `asked` is the query as it came, of which the next page is a part.
-    pub(super) fn page(self: &Arc<Self>, kind: &str, asked: &str, page: Page) -> Response<Body> {
+    pub(super) fn page(self: &Arc<Self>, kind: &str, asked: &str, page: &Page) -> Response<Body> {
         let urls: Vec<String> =
             page.matches.iter().map(|shown| format!("{}/{}", self.base_url, shown.reference())).collect();
         let matches: Vec<Match<'_>> = urls
@@ -91,8 +91,7 @@ impl Api {
         let mark = if asked.is_empty() { "" } else { "?" };
         let own = format!("{}/{kind}{mark}{asked}", self.base_url);
         let next = page.next.as_deref().map(|after| self.next(kind, asked, after));
-        let mut response =
-            fhir(StatusCode::OK, searchset(&own, next.as_deref(), page.total, &matches));
+        let mut response = fhir(StatusCode::OK, searchset(&own, next.as_deref(), page.total, &matches));
         response.headers_mut().extend(page.leaf.map(|leaf| (LEAF, HeaderValue::from(leaf))));
         response
     }

@@ -54,7 +54,7 @@ pub(super) async fn read_one(
         return read::read(State(api), Path((KIND.to_owned(), id)), OriginalUri(uri), method, headers).await;
     };
     let bearer = api.bearer(&headers, method.as_str(), &uri).await?;
-    scoped(&bearer, Interaction::Read, KIND)?;
+    scoped(&bearer, Interaction::Read, KIND).map_err(|why| withheld(&why))?;
     if uri.query().is_some() {
         return Err(withheld(&Withheld::BadQuery("a read takes no parameters".to_owned())));
     }
@@ -78,16 +78,18 @@ fn by_target(asked: &str) -> bool {
 
 impl Api {
     async fn origins_page(self: &Arc<Self>, bearer: &Bearer, asked: &str) -> Answer {
-        scoped(bearer, Interaction::Search, KIND)?;
+        scoped(bearer, Interaction::Search, KIND).map_err(|why| withheld(&why))?;
         let page = self.origins_found(bearer, asked).await.map_err(|why| withheld(&why))?;
-        Ok(self.page(KIND, asked, page))
+        Ok(self.page(KIND, asked, &page))
     }
 
     async fn origins_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {
         // Which version is meant is no part of a reference as it is searched, so the target is taken out.
         let (query, own) = self.query(KIND, asked, &["target"])?;
         if query.count.is_some() {
-            return Err(Withheld::BadQuery("`_count` is not supported here: everything that matches is shown".to_owned()));
+            return Err(Withheld::BadQuery(
+                "`_count` is not supported here: everything that matches is shown".to_owned(),
+            ));
         }
         let [(_, target)] = own.as_slice() else {
             return Err(Withheld::BadQuery("a search for origins names one `target`".to_owned()));

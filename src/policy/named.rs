@@ -29,9 +29,8 @@ impl Engine {
         let mut admitted = Vec::with_capacity(q.records.len());
         let mut why = Reason::NoRecord;
         for record in q.records {
-            let itself = |p: &&&Provision| {
-                p.consent.as_bytes() == record.key.record.as_bytes() && p.revision == record.version
-            };
+            let itself =
+                |p: &&&Provision| p.consent.as_bytes() == record.key.record.as_bytes() && p.revision == record.version;
             let Some(provision) = in_force.iter().find(itself) else {
                 why = why.max(Reason::NoConsent);
                 continue;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::consents::key;
 use super::names::reference;
+use super::write::{add, coding, concept};
 use crate::clock::Timestamp;
 use crate::consent::{Past, View};
 use crate::id::PatientId;
@@ -53,7 +54,7 @@ pub(super) fn write(patient: PatientId, view: &View, issuer: &str) -> Option<Val
         "security": [coding(Confidentiality::SYSTEM, Confidentiality::R.code())],
     });
     if view.terms.as_ref().is_some_and(|terms| says_all(&terms.scope)) {
-        meta["profile"] = json!([ADVANCED]);
+        add(&mut meta, "profile", json!([ADVANCED]));
     }
     Some(json!({
         "resourceType": "Consent",
@@ -61,8 +62,8 @@ pub(super) fn write(patient: PatientId, view: &View, issuer: &str) -> Option<Val
         "meta": meta,
         // Only `active` may permit (CO-02): what is over is not active any more.
         "status": if matches!(view.state, "active" | "pending") { "active" } else { "inactive" },
-        "scope": { "coding": [coding("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy")] },
-        "category": [{ "coding": [coding("http://loinc.org", "59284-0")] }],
+        "scope": concept("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy"),
+        "category": [concept("http://loinc.org", "59284-0")],
         "patient": { "reference": format!("Patient/{patient}") },
         "dateTime": past.issued.to_rfc3339(),
         "performer": [{ "reference": format!("Patient/{patient}") }],
@@ -106,13 +107,11 @@ fn rule(terms: &Terms, name: Option<&str>, scopes: &[ClinicalScope]) -> Map<Stri
     say("period", json!({ "start": terms.valid.from.to_rfc3339(), "end": end.to_rfc3339() }));
     say("actor", json!([actor(&terms.grantee, name)]));
     if let Some(first) = scopes.first().filter(|_| !says_all(scopes)) {
-        let actions: Vec<Value> =
-            actions(first).into_iter().map(|a| json!({ "coding": [coding(ACTIONS, a)] })).collect();
+        let actions: Vec<Value> = actions(first).into_iter().map(|a| concept(ACTIONS, a)).collect();
         say("action", actions.into());
     }
     say("securityLabel", json!([coding(Confidentiality::SYSTEM, terms.confidentiality.code())]));
-    let purposes: Vec<Value> =
-        terms.purpose.iter().map(|p| coding(crate::model::Purpose::SYSTEM, p.code())).collect();
+    let purposes: Vec<Value> = terms.purpose.iter().map(|p| coding(crate::model::Purpose::SYSTEM, p.code())).collect();
     say("purpose", purposes.into());
     let types: Option<Vec<&str>> = scopes.iter().map(|s| s.resource_type.as_deref()).collect();
     if let Some(types) = types {
@@ -120,7 +119,7 @@ fn rule(terms: &Terms, name: Option<&str>, scopes: &[ClinicalScope]) -> Map<Stri
     }
     let categories = scopes.first().map_or(&[][..], |s| &s.categories);
     if !categories.is_empty() {
-        let code = |c: &crate::model::Coding| json!({ "coding": [coding(&c.system, &c.code)] });
+        let code = |c: &crate::model::Coding| concept(&c.system, &c.code);
         say("code", categories.iter().map(code).collect());
     }
     let mut period = Map::new();
@@ -161,11 +160,7 @@ fn actions(scope: &ClinicalScope) -> Vec<&'static str> {
 
 fn actor(grantee: &Grantee, name: Option<&str>) -> Value {
     json!({
-        "role": { "coding": [coding("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP")] },
+        "role": concept("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "IRCP"),
         "reference": reference(grantee, name),
     })
-}
-
-fn coding(system: &str, code: &str) -> Value {
-    if system.is_empty() { json!({ "code": code }) } else { json!({ "system": system, "code": code }) }
 }

@@ -57,12 +57,7 @@ impl Projection {
     ///
     /// # Errors
     /// [`Withheld::Hidden`] whether it is absent or not theirs to see; [`Withheld::Unavailable`].
-    pub async fn consent(
-        &self,
-        bearer: &Bearer,
-        named: RecordKey,
-        revision: Option<i64>,
-    ) -> Result<Shown, Withheld> {
+    pub async fn consent(&self, bearer: &Bearer, named: RecordKey, revision: Option<i64>) -> Result<Shown, Withheld> {
         let RecordKey { patient, record } = named;
         let mut about = about(bearer, patient, "read", Some(KIND));
         let met = self.meet(bearer, RecordKey::of_patient(patient), &about).await?;
@@ -107,7 +102,8 @@ impl Projection {
     }
 
     fn tell(&self, patient: PatientId, view: &View) -> Result<Told, Withheld> {
-        let resource = agreement::write(patient, view, &self.issuer).ok_or_else(|| Withheld::unavailable(Unreadable))?;
+        let resource =
+            agreement::write(patient, view, &self.issuer).ok_or_else(|| Withheld::unavailable(Unreadable))?;
         Told::of(&resource)
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::leaf::Leaf;
 use super::names::Names;
+use super::write::{add, coding, concept};
 use crate::id::PatientId;
 use crate::ledger::personal::Touched;
 use crate::ledger::{Act, Ground};
@@ -131,13 +132,13 @@ pub(super) fn event(id: &str, leaf: &Leaf, teller: &Teller<'_>) -> Value {
         "entity": entities(leaf, kind, teller),
     });
     if let Some(interaction) = kind.interaction() {
-        event["subtype"] = json!([coding(REST, interaction)]);
+        add(&mut event, "subtype", json!([coding(REST, interaction)]));
     }
     if let Some(reason) = refused {
-        event["outcomeDesc"] = reason.into();
+        add(&mut event, "outcomeDesc", reason);
     }
     if let Some(purpose) = entry.purpose {
-        event["purposeOfEvent"] = json!([concept(Purpose::SYSTEM, purpose.code())]);
+        add(&mut event, "purposeOfEvent", json!([concept(Purpose::SYSTEM, purpose.code())]));
     }
     event
 }
@@ -169,7 +170,7 @@ fn agents(leaf: &Leaf, kind: Kind, teller: &Teller<'_>) -> Vec<Value> {
     if let Some(client) = about.client {
         let mut who = json!({ "identifier": { "value": client.to_string() } });
         if let Some(name) = teller.names.of(client.as_bytes()) {
-            who["display"] = name.into();
+            add(&mut who, "display", name);
         }
         let alone = about.professional.is_none();
         agents.push(json!({ "type": concept(DCM, client_end), "who": who, "requestor": alone }));
@@ -183,7 +184,7 @@ fn agents(leaf: &Leaf, kind: Kind, teller: &Teller<'_>) -> Vec<Value> {
     if let Some(person) = about.professional {
         let mut who = teller.names.reference("Practitioner", &person.to_string(), person.as_bytes());
         // AU-10: as the token names them.
-        who["identifier"] = json!({ "system": teller.issuer, "value": person.to_string() });
+        add(&mut who, "identifier", json!({ "system": teller.issuer, "value": person.to_string() }));
         agents.push(json!({ "type": kind.user(), "who": who, "requestor": true }));
     }
     if doer == Doer::Patient {
@@ -195,8 +196,8 @@ fn agents(leaf: &Leaf, kind: Kind, teller: &Teller<'_>) -> Vec<Value> {
         agents.push(json!({ "type": role, "who": who, "requestor": false }));
     }
     if let Some(purpose) = leaf.entry.purpose {
-        for agent in agents.iter_mut().filter(|agent| agent["requestor"] == true) {
-            agent["purposeOfUse"] = json!([concept(Purpose::SYSTEM, purpose.code())]);
+        for agent in agents.iter_mut().filter(|agent| agent.get("requestor") == Some(&Value::Bool(true))) {
+            add(agent, "purposeOfUse", json!([concept(Purpose::SYSTEM, purpose.code())]));
         }
     }
     agents
@@ -254,7 +255,9 @@ fn data(one: &Touched, sought: Option<&str>, teller: &Teller<'_>) -> Value {
     let what = match sought {
         Some(kind) => json!({ "reference": format!("{kind}/{key}/_history/{}", one.version) }),
         // Of a Bundle the log keeps the records, not their types.
-        None => json!({ "identifier": { "system": teller.base_url, "value": format!("{key}/_history/{}", one.version) } }),
+        None => {
+            json!({ "identifier": { "system": teller.base_url, "value": format!("{key}/_history/{}", one.version) } })
+        }
     };
     json!({ "what": what, "type": coding(ENTITY, "2"), "role": coding(ROLE, "4") })
 }
@@ -270,12 +273,4 @@ fn server(teller: &Teller<'_>) -> Value {
 fn host(base_url: &str) -> &str {
     let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
     rest.split('/').next().unwrap_or(rest)
-}
-
-fn concept(system: &str, code: &str) -> Value {
-    json!({ "coding": [coding(system, code)] })
-}
-
-fn coding(system: &str, code: &str) -> Value {
-    json!({ "system": system, "code": code })
 }

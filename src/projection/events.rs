@@ -155,8 +155,7 @@ impl Projection {
 
     fn tell_event(&self, patient: PatientId, opened: &Leaf, names: &Names) -> Result<Told, Withheld> {
         let id = alias(&self.indexer, patient, opened.entry.index);
-        let teller =
-            Teller { patient, base_url: &self.base_url, issuer: &self.issuer, log: &self.log_origin, names };
+        let teller = Teller { patient, base_url: &self.base_url, issuer: &self.issuer, log: &self.log_origin, names };
         Told::of(&event(&id, opened, &teller))
     }
 }

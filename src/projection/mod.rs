@@ -21,6 +21,7 @@ mod origin;
 mod origins;
 pub mod pcf;
 mod shown;
+mod write;
 
 #[cfg(test)]
 mod tests;

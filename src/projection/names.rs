@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Projection;
 use super::leaf::Leaf;
+use super::write::add;
 use crate::directory::Party;
 use crate::model::Grantee;
 use crate::release::Withheld;
@@ -63,7 +64,7 @@ pub(super) fn reference(grantee: &Grantee, name: Option<&str>) -> Value {
 fn named(kind: &str, id: &str, name: Option<&str>) -> Value {
     let mut reference = json!({ "reference": format!("{kind}/{id}"), "type": kind });
     if let Some(name) = name.filter(|name| !name.is_empty()) {
-        reference["display"] = name.into();
+        add(&mut reference, "display", name);
     }
     reference
 }

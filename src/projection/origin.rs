@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::leaf::Leaf;
 use super::names::Names;
+use super::write::{add, concept};
 use crate::clock::Timestamp;
 use crate::consent::{Past, View};
 use crate::id::PatientId;
@@ -29,7 +30,7 @@ pub(super) fn of_admission(about: &About<'_>, leaf: &Leaf, names: &Names, issuer
             let who = names.reference("Practitioner", &person.to_string(), person.as_bytes());
             let mut agent = json!({ "type": participant("enterer"), "who": who });
             if let Some(place) = place {
-                agent["onBehalfOf"] = place.clone();
+                add(&mut agent, "onBehalfOf", place.clone());
             }
             agents.push(agent);
         }
@@ -39,7 +40,7 @@ pub(super) fn of_admission(about: &About<'_>, leaf: &Leaf, names: &Names, issuer
     if let Some(client) = personal.client {
         let mut who = json!({ "identifier": { "value": client.to_string() } });
         if let Some(name) = names.of(client.as_bytes()) {
-            who["display"] = name.into();
+            add(&mut who, "display", name);
         }
         agents.push(json!({ "type": participant("assembler"), "who": who }));
     }
@@ -47,23 +48,27 @@ pub(super) fn of_admission(about: &About<'_>, leaf: &Leaf, names: &Names, issuer
         // Nobody's software: the guarantor took it in from a file.
         agents.push(json!({ "type": participant("custodian"), "who": guarantor(issuer) }));
     }
-    provenance(about, leaf.entry.time, agents)
+    provenance(about, leaf.entry.time, &agents)
 }
 
 /// A revision of a consent: the patient's own act, with their signature where there is one.
 pub(super) fn of_revision(about: &About<'_>, patient: PatientId, past: &Past) -> Value {
     let who = json!({ "reference": format!("Patient/{patient}"), "type": "Patient" });
-    let agents = vec![json!({ "type": participant("author"), "who": who })];
-    let mut resource = provenance(about, past.issued, agents);
+    let agents = [json!({ "type": participant("author"), "who": who })];
+    let mut resource = provenance(about, past.issued, &agents);
     if !past.evidence.is_empty() {
-        resource["signature"] = json!([{
-            "type": [{ "system": "urn:iso-astm:E1762-95:2013", "code": "1.2.840.10065.1.12.1.1" }],
-            "when": past.issued.to_rfc3339(),
-            "who": who,
-            "targetFormat": "application/json",
-            "sigFormat": "application/json",
-            "data": STANDARD.encode(&past.evidence),
-        }]);
+        add(
+            &mut resource,
+            "signature",
+            json!([{
+                "type": [{ "system": "urn:iso-astm:E1762-95:2013", "code": "1.2.840.10065.1.12.1.1" }],
+                "when": past.issued.to_rfc3339(),
+                "who": who,
+                "targetFormat": "application/json",
+                "sigFormat": "application/json",
+                "data": STANDARD.encode(&past.evidence),
+            }]),
+        );
     }
     resource
 }
@@ -73,7 +78,7 @@ pub(super) fn revisions(view: &View, wanted: Option<i64>) -> impl Iterator<Item 
     view.history.iter().filter(move |past| wanted.is_none_or(|version| past.revision == version))
 }
 
-fn provenance(about: &About<'_>, recorded: Timestamp, agents: Vec<Value>) -> Value {
+fn provenance(about: &About<'_>, recorded: Timestamp, agents: &[Value]) -> Value {
     let About { target, version, id } = about;
     let code = if *version == 1 { "CREATE" } else { "UPDATE" };
     let mut resource = json!({
@@ -87,7 +92,7 @@ fn provenance(about: &About<'_>, recorded: Timestamp, agents: Vec<Value>) -> Val
     });
     if *version > 1 {
         let before = json!({ "reference": format!("{target}/_history/{}", version - 1) });
-        resource["entity"] = json!([{ "role": "revision", "what": before }]);
+        add(&mut resource, "entity", json!([{ "role": "revision", "what": before }]));
     }
     resource
 }
@@ -98,8 +103,4 @@ fn guarantor(issuer: &str) -> Value {
 
 fn participant(code: &str) -> Value {
     concept(PARTICIPANT, code)
-}
-
-fn concept(system: &str, code: &str) -> Value {
-    json!({ "coding": [{ "system": system, "code": code }] })
 }

@@ -205,7 +205,7 @@ const ROWS: [(&str, &str, &str); 34] = [
     ("POST", "/fhir/Consent/_search", "/fhir/Consent/_search"),
     ("GET", "/fhir/Consent/{id}", "/fhir/Consent/PATIENT.CONSENT"),
     ("GET", "/fhir/Consent/{id}/_history/{version}", "/fhir/Consent/PATIENT.CONSENT/_history/1"),
-    ("GET", "/fhir/AuditEvent", "/fhir/AuditEvent?patient=Patient/PATIENT&action=U"),
+    ("GET", "/fhir/AuditEvent", "/fhir/AuditEvent?patient=Patient/PATIENT&action=C"),
     ("POST", "/fhir/AuditEvent/_search", "/fhir/AuditEvent/_search"),
     ("GET", "/fhir/AuditEvent/{id}", "/fhir/AuditEvent/CONSENT"),
     ("GET", "/fhir/Provenance", "/fhir/Provenance?target=Observation/RECORD"),

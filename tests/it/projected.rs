@@ -126,8 +126,7 @@ fn pc_01_a_client_names_patient_and_status_and_may_post_its_search() {
         let got = stage.get(&stage.clinic, &format!("/fhir/Consent?{full}")).await;
         assert_eq!(got.json()["entry"][0]["resource"]["id"], format!("{patient}.{consent}"));
         assert!(got.leaf().is_some());
-        let headers =
-            [wire::bearer(&stage.clinic), "Content-Type: application/x-www-form-urlencoded".to_owned()];
+        let headers = [wire::bearer(&stage.clinic), "Content-Type: application/x-www-form-urlencoded".to_owned()];
         let request = wire::request("POST", "/fhir/Consent/_search", &headers, full.as_bytes());
         let posted = wire::send(stage.served.at, &request).await.unwrap();
         assert_eq!(posted.json()["entry"], got.json()["entry"]);

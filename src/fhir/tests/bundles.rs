@@ -184,7 +184,8 @@ fn edits_that_overlap_or_leave_the_text_are_refused() {
 fn a_searchset_holds_the_stored_texts_byte_for_byte_and_is_valid() {
     let stored = "{ \"resourceType\":\"Observation\",\"status\":\"final\", \"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":1.50} }";
     let found = Match { full_url: "https://h/fhir/Observation/1", resource: stored };
-    let text = searchset("https://h/fhir/Observation?code=\"x", Some("https://h/fhir/_page/1"), Some(2), &[found, found]);
+    let text =
+        searchset("https://h/fhir/Observation?code=\"x", Some("https://h/fhir/_page/1"), Some(2), &[found, found]);
     assert_eq!(text.matches(stored).count(), 2);
     let node = tree(&text);
     assert_eq!(validate(&node), []);

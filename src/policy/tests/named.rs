@@ -1,11 +1,11 @@
 //! CO-10: a consent is seen by its patient and by whom it names, while it is in force.
 
+use super::super::engine::Engine;
 use super::world::{DEED, World, organisation, physician_reads, professional, record, scopes};
 use crate::clock::Timestamp;
 use crate::id::{ConsentId, PatientId, RecordId};
 use crate::model::{Actor, Grantee, Interaction};
 use crate::policy::{Exclusion, Ground, Reason};
-use super::super::engine::Engine;
 
 /// The physician of the world asks for the one consent that names their organisation.
 fn named() -> World {

@@ -180,7 +180,8 @@ async fn pages_go_through_a_history_once_each_however_it_grows_meanwhile() {
 
 #[tokio::test]
 async fn an_event_whose_personal_part_was_exchanged_is_not_told() {
-    const SQL: &str = "UPDATE log_leaf SET personal = (SELECT personal FROM log_leaf l WHERE l.leaf = $1) WHERE leaf = $2";
+    const SQL: &str =
+        "UPDATE log_leaf SET personal = (SELECT personal FROM log_leaf l WHERE l.leaf = $1) WHERE leaf = $2";
     let world = World::new().await;
     let me = lived(&world).await;
     let mine: Vec<i64> =
