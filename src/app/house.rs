@@ -15,7 +15,7 @@ use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Issuer, Patients, Possession};
+use crate::identity::{Authenticator, Issuer, Patients, Possession, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -102,6 +102,8 @@ pub struct House {
     pub patients: Arc<Patients>,
     /// The deeds of patients over their consents.
     pub consents: Arc<Consents>,
+    /// Who is signed in.
+    pub sessions: Arc<Sessions>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
     /// Takes proofs of possession.
@@ -209,6 +211,7 @@ impl House {
             enrolments: Arc::new(rooms.enrolments()),
             projection: Arc::new(rooms.projection(&consents)),
             consents,
+            sessions: Arc::new(rooms.sessions()),
             issuer: Arc::new(rooms.issuer(&possession)),
             authenticator: Arc::new(rooms.authenticator(&possession)?),
             sound: Arc::new(AtomicBool::new(true)),

@@ -1,7 +1,7 @@
 //! Who is asking.
 //!
 //! Lives here: access tokens, made for enrolled software ([`Issuer`]) and checked at each request
-//! ([`Authenticator`]); the enrolment of patients and their devices ([`Patients`]).
+//! ([`Authenticator`]); sessions of people ([`Sessions`]); the enrolment of patients and their devices ([`Patients`]).
 //! May touch: `proof`, `vault` (token and registry keys), `store`, `ledger`, `directory`.
 //! Must never: decide what an actor may see.
 
@@ -9,8 +9,12 @@ mod bearer;
 mod issue;
 mod patients;
 mod possession;
+mod session;
 
 pub use bearer::{Authenticator, Credentials, LONGEST_SECONDS, Unauthenticated};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use patients::{Identifier, PatientError, Patients};
 pub use possession::{PERIOD_SECONDS, Possession, Unproved};
+pub use session::{
+    COOKIE, IDLE_SECONDS, LONGEST_SESSION_SECONDS, Login, Person, Provider, SessionError, Sessions, SignedIn, Who,
+};

@@ -12,6 +12,7 @@ pub mod gather;
 pub mod log;
 pub mod registry;
 pub mod rows;
+pub mod sessions;
 pub mod turn;
 
 use std::sync::Arc;

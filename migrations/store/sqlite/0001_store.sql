@@ -248,3 +248,78 @@ CREATE TABLE import_file (
     updated_by TEXT NOT NULL,
     PRIMARY KEY (tag)
 ) STRICT, WITHOUT ROWID;
+
+-- People who are signed in; a row that is gone is a session that is over.
+CREATE TABLE session (
+    -- SHA-256 of the cookie, 32 bytes.
+    session BLOB NOT NULL,
+    -- patient or professional.
+    kind TEXT NOT NULL,
+    -- Who, 16 bytes.
+    person BLOB NOT NULL,
+    -- Keyed tag of the provider and its name for the person; empty when there was none.
+    login BLOB NOT NULL,
+    -- Keyed tag of the provider and its session; empty when it named none.
+    provider_session BLOB NOT NULL,
+    -- How the person was identified: acr, then the methods, separated by blanks.
+    means TEXT NOT NULL,
+    -- When the person was identified, µs.
+    authenticated INTEGER NOT NULL,
+    -- When it began, µs.
+    began INTEGER NOT NULL,
+    -- When it was last seen, µs, to the minute.
+    used INTEGER NOT NULL,
+    -- When it ends whatever happens, µs.
+    expires INTEGER NOT NULL,
+    -- MAC over the row but for its last use.
+    seal BLOB NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (session)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_person ON session (person);
+CREATE INDEX session_login ON session (login);
+CREATE INDEX session_provider_session ON session (provider_session);
+CREATE INDEX session_expires ON session (expires);
+
+-- What people allowed software in their name; a row that is gone is a grant that has ended.
+CREATE TABLE oauth_grant (
+    -- Id, 16 bytes; every token of the grant names it.
+    id BLOB NOT NULL,
+    -- Which software, 16 bytes.
+    client BLOB NOT NULL,
+    -- Keyed tag of the person, 32 bytes.
+    person BLOB NOT NULL,
+    -- The session it ends with; empty when it outlives its session.
+    session BLOB NOT NULL,
+    -- When it ends whatever happens, µs.
+    expires INTEGER NOT NULL,
+    -- MAC over the row.
+    seal BLOB NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX oauth_grant_person ON oauth_grant (person);
+CREATE INDEX oauth_grant_session ON oauth_grant (session);
+CREATE INDEX oauth_grant_expires ON oauth_grant (expires);
+
+-- Secrets that were given out: pushed requests, pages shown, codes, refresh tokens.
+CREATE TABLE oauth_secret (
+    -- SHA-256 of the secret, 32 bytes.
+    secret BLOB NOT NULL,
+    -- request, page, code or refresh.
+    kind TEXT NOT NULL,
+    -- The grant it belongs to; empty before there is one.
+    family BLOB NOT NULL,
+    -- What it stands for, sealed.
+    body BLOB NOT NULL,
+    -- When it ends, µs.
+    expires INTEGER NOT NULL,
+    -- When it was used up, µs; 0 while it was not.
+    used INTEGER NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (secret)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX oauth_secret_expires ON oauth_secret (expires);
