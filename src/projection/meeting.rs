@@ -70,8 +70,8 @@ impl Projection {
 
     /// Puts the deed on record and spends its permit; a consent it rests on may have ended meanwhile.
     pub(super) async fn spend(&self, permit: Permit, met: &Met, about: Personal) -> Result<Spent, Withheld> {
-        let until = met.asked.until(&permit);
-        let receipt = self.ledger.disclose(&permit, about, &met.keys, until).await.map_err(Withheld::unavailable)?;
+        let footing = met.asked.footing(&permit);
+        let receipt = self.ledger.disclose(&permit, about, &met.keys, footing).await.map_err(Withheld::unavailable)?;
         Spent::of(permit, receipt.ok_or(Withheld::Hidden)?)
     }
 }
@@ -96,5 +96,8 @@ pub(super) fn facts(patient: PatientId, (id, version): ([u8; 16], i64), kind: &s
         categories: Vec::new(),
         document_types: Vec::new(),
         authored: None,
+        visibility: Vec::new(),
+        announced: None,
+        author: None,
     }
 }

@@ -23,12 +23,14 @@
 
 mod cast;
 mod house;
+mod own;
 mod process;
 mod proxy;
 mod scan;
 mod sessions;
 mod wire;
 
+mod canary;
 mod doors;
 mod erased;
 mod faults;
