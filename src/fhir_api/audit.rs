@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, Method};
 
-use super::projected::{form, one, scoped};
+use super::projected::{one, scoped};
+use super::search::{Came, parameters};
 use super::{Answer, Api};
 use crate::http::withheld;
 use crate::model::{Bearer, Interaction, Subject};
@@ -15,26 +15,11 @@ use crate::release::Withheld;
 
 const KIND: &str = "AuditEvent";
 
-/// `GET /fhir/AuditEvent?…`
-pub(super) async fn search(
-    State(api): State<Arc<Api>>,
-    OriginalUri(uri): OriginalUri,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    let bearer = api.bearer(&headers, method.as_str(), &uri).await?;
-    api.events_page(&bearer, uri.query().unwrap_or_default()).await
-}
-
-/// `POST /fhir/AuditEvent/_search`
-pub(super) async fn search_posted(
-    State(api): State<Arc<Api>>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let bearer = api.bearer(&headers, "POST", &uri).await?;
-    api.events_page(&bearer, &form(&headers, body).await?).await
+/// `GET /fhir/AuditEvent?…` and `POST /fhir/AuditEvent/_search`
+pub(super) async fn search(State(api): State<Arc<Api>>, came: Came) -> Answer {
+    let bearer = api.bearer(&came.headers, came.method.as_str(), &came.uri).await?;
+    let asked = parameters(came).await?;
+    api.events_page(&bearer, &asked).await
 }
 
 /// `GET /fhir/AuditEvent/{id}`
@@ -67,7 +52,7 @@ impl Api {
             [(_, after)] => Some(after.clone().into_owned()),
             _ => return Err(Withheld::BadQuery("`_after` may be given only once".to_owned())),
         };
-        match self.owner(bearer, &query)? {
+        match self.patient(bearer, &query).await? {
             Some(patient) => {
                 self.projection.events(bearer, patient, &query, &Window { count: query.count, after }).await
             }

@@ -6,11 +6,12 @@ use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 
-use super::projected::{form, one, scoped};
+use super::projected::{one, scoped};
+use super::search::{Came, parameters};
 use super::{Answer, Api, deposit};
 use crate::consent::ConsentError;
 use crate::fhir::{Code, outcome};
-use crate::http::{fhir, withheld};
+use crate::http::{fhir, pairs, withheld};
 use crate::json::{self, Limits};
 use crate::model::{Bearer, Interaction, RecordKey, Subject};
 use crate::projection::pcf::{self, Unaskable};
@@ -21,26 +22,11 @@ const KIND: &str = "Consent";
 /// The longest Consent taken, in bytes.
 const LIMITS: Limits = Limits { bytes: 256 * 1024, depth: 32 };
 
-/// `GET /fhir/Consent?…`
-pub(super) async fn search(
-    State(api): State<Arc<Api>>,
-    OriginalUri(uri): OriginalUri,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    let bearer = api.bearer(&headers, method.as_str(), &uri).await?;
-    api.consents_page(&bearer, uri.query().unwrap_or_default()).await
-}
-
-/// `POST /fhir/Consent/_search` (PC-01)
-pub(super) async fn search_posted(
-    State(api): State<Arc<Api>>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let bearer = api.bearer(&headers, "POST", &uri).await?;
-    api.consents_page(&bearer, &form(&headers, body).await?).await
+/// `GET /fhir/Consent?…` and `POST /fhir/Consent/_search` (PC-01)
+pub(super) async fn search(State(api): State<Arc<Api>>, came: Came) -> Answer {
+    let bearer = api.bearer(&came.headers, came.method.as_str(), &came.uri).await?;
+    let asked = parameters(came).await?;
+    api.consents_page(&bearer, &asked).await
 }
 
 /// `GET /fhir/Consent/{id}`
@@ -89,7 +75,7 @@ pub(super) async fn ask(
     };
     let requests = api.consents.ask(&bearer, asked.patient, &asked.terms, "").await.map_err(|why| refused(&why))?;
     let text = format!("put to the patient, who decides: {requests} request(s)");
-    Ok(fhir(StatusCode::ACCEPTED, outcome::of_note(&text)))
+    Ok(fhir(StatusCode::ACCEPTED, outcome::note(&text)))
 }
 
 impl Api {
@@ -101,16 +87,17 @@ impl Api {
 
     async fn consents_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {
         let (query, _) = self.query(KIND, asked, &[])?;
+        let all = pairs(asked).map_err(|bad| Withheld::BadQuery(bad.to_string()))?;
         if query.count.is_some() {
             return Err(Withheld::BadQuery(
                 "`_count` is not supported here: everything that matches is shown".to_owned(),
             ));
         }
         // PC-01: a client says which status it wants; a list in which the ended ones look like the others misleads.
-        if matches!(bearer.subject, Subject::Client { .. }) && query.asked("status").is_empty() {
+        if matches!(bearer.subject, Subject::Client { .. }) && !all.iter().any(|(name, _)| name == "status") {
             return Err(Withheld::BadQuery("a search for consents names a `status`".to_owned()));
         }
-        match self.owner(bearer, &query)? {
+        match self.patient(bearer, &query).await? {
             Some(patient) => self.projection.consents(bearer, patient, &query).await,
             None => self.nobody(bearer, "search", KIND).await,
         }

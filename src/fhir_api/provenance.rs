@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, Method};
 
-use super::projected::{form, one, scoped};
+use super::projected::{one, scoped};
+use super::search::{Came, parameters};
 use super::{Answer, Api, deposit, known_type, read, search};
 use crate::http::withheld;
 use crate::model::{Bearer, Interaction};
@@ -16,30 +17,19 @@ use crate::release::Withheld;
 
 const KIND: &str = "Provenance";
 
-/// `GET /fhir/Provenance?…`
-pub(super) async fn find(
-    State(api): State<Arc<Api>>,
-    OriginalUri(uri): OriginalUri,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    let asked = uri.query().unwrap_or_default();
-    if !by_target(asked) {
-        return search::search(State(api), Path(KIND.to_owned()), OriginalUri(uri), method, headers).await;
+/// `GET /fhir/Provenance?…`; without a target, of what was deposited.
+pub(super) async fn find(State(api): State<Arc<Api>>, came: Came) -> Answer {
+    if by_target(came.uri.query().unwrap_or_default()) {
+        return find_posted(State(api), came).await;
     }
-    let bearer = api.bearer(&headers, method.as_str(), &uri).await?;
-    api.origins_page(&bearer, asked).await
+    search::search(State(api), Path(KIND.to_owned()), came).await
 }
 
 /// `POST /fhir/Provenance/_search`, by target only.
-pub(super) async fn find_posted(
-    State(api): State<Arc<Api>>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let bearer = api.bearer(&headers, "POST", &uri).await?;
-    api.origins_page(&bearer, &form(&headers, body).await?).await
+pub(super) async fn find_posted(State(api): State<Arc<Api>>, came: Came) -> Answer {
+    let bearer = api.bearer(&came.headers, came.method.as_str(), &came.uri).await?;
+    let asked = parameters(came).await?;
+    api.origins_page(&bearer, &asked).await
 }
 
 /// `GET /fhir/Provenance/{id}`

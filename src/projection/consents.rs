@@ -38,7 +38,7 @@ impl Projection {
         let mut matching = Vec::new();
         for view in views.iter().filter(|view| permit.admits(&key(patient, view.consent), view.revision)) {
             let told = self.tell(patient, view)?;
-            if told.matches(query) {
+            if told.matches(query, key(patient, view.consent)) {
                 matching.push((key(patient, view.consent), told));
             }
         }

@@ -142,7 +142,7 @@ impl Projection {
                 if let Some(opened) = self.open(patient, row, &met.keys)? {
                     self.learn(&mut names, &opened).await?;
                     let told = self.tell_event(patient, &opened, &names)?;
-                    if told.matches(query) {
+                    if told.matches(query, RecordKey::of_patient(patient)) {
                         found.told.push(told);
                     }
                 }

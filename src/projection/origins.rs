@@ -71,7 +71,7 @@ impl Projection {
         let mut about = about(bearer, target.key.patient, "search", Some(KIND));
         let met = self.meet(bearer, target.key, &about).await?;
         let (permit, told) = self.origin_of(bearer, target, &met, &mut about).await?;
-        let mut told: Vec<Told> = told.into_iter().filter(|told| told.matches(query)).collect();
+        let mut told: Vec<Told> = told.into_iter().filter(|told| told.matches(query, target.key)).collect();
         in_order(&mut told, query);
         Ok(self.spend(permit, &met, about).await?.show_all(told))
     }

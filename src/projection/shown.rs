@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::fhir::{Query, SearchValues, extract};
+use crate::fhir::{Answers, Query, SearchValues, extract};
 use crate::json::{self, Limits};
 use crate::ledger::Receipt;
+use crate::model::RecordKey;
 use crate::policy::Permit;
 use crate::release::Withheld;
 
@@ -84,15 +85,16 @@ impl Told {
         Ok(Self { reference, version: version.unwrap_or(1), text, values })
     }
 
-    pub(super) fn matches(&self, query: &Query) -> bool {
-        query.matches(&self.values)
+    /// Whether it is found; a query that chains is none of ours, so no record's key matters.
+    pub(super) fn matches(&self, query: &Query, key: RecordKey) -> bool {
+        query.matches(key, &self.values, &Answers::default())
     }
 }
 
 /// Puts written resources in the order that was asked for.
 pub(super) fn in_order(told: &mut [Told], query: &Query) {
     if !query.sort.is_empty() {
-        told.sort_by(|a, b| query.compare(&a.values, &b.values));
+        told.sort_by_cached_key(|one| query.order_of(&one.values));
     }
 }
 

@@ -6,15 +6,14 @@ use garant::app::House;
 use garant::clock::Timestamp;
 use garant::consent::{ConsentReceipt, Language, Signed, Wish};
 use garant::directory::{Client, Organisation, Party, Professional, Profile};
-use garant::fhir::Query;
-use garant::id::{ClientId, ConsentId, OrganisationId, PatientId, ProfessionalId};
+use garant::fhir::Handling;
+use garant::id::{ClientId, ConsentId, OrganisationId, PatientId, ProfessionalId, RecordId};
 use garant::identity::{Identifier, TokenRequest};
 use garant::model::{
     Bearer, Confidentiality, Device, DeviceKind, Grantee, OrganisationKind, Period, Purpose, RecordKey, Subject, Terms,
 };
 use garant::proof::{Evidence, PublicKey, statement};
-use garant::release::{Released, Withheld};
-use garant::store::gather::Asker;
+use garant::release::{Released, Wanted, Withheld};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 
@@ -59,6 +58,7 @@ pub struct Clinic {
     pub professional: ProfessionalId,
     pub client: ClientId,
     pub key: Key,
+    pub scopes: &'static [&'static str],
 }
 
 pub const SCOPES: [&str; 2] = ["Condition.crs", "Observation.crs"];
@@ -87,11 +87,16 @@ impl Clinic {
     }
 
     pub async fn of_kind(house: &House, kind: OrganisationKind) -> Self {
+        Self::with_scopes(house, kind, &SCOPES).await
+    }
+
+    pub async fn with_scopes(house: &House, kind: OrganisationKind, scopes: &'static [&'static str]) -> Self {
         let clinic = Self {
             organisation: OrganisationId::random(&*house.chance).unwrap(),
             professional: ProfessionalId::random(&*house.chance).unwrap(),
             client: ClientId::random(&*house.chance).unwrap(),
             key: Key::new(),
+            scopes,
         };
         let organisation = Party::Organisation(Organisation {
             id: clinic.organisation,
@@ -114,7 +119,7 @@ impl Clinic {
             name: "Logiciel".to_owned(),
             profile: Profile::Smart,
             key: clinic.key.jwk.clone(),
-            scopes: SCOPES.iter().chain(&OF_THE_HOUSE).map(|s| s.parse().unwrap()).collect(),
+            scopes: scopes.iter().chain(&OF_THE_HOUSE).map(|s| s.parse().unwrap()).collect(),
             active: true,
         });
         for party in [organisation, professional, client] {
@@ -132,7 +137,7 @@ impl Clinic {
                 professional: Some((self.professional, "10".parse().unwrap())),
             },
             purpose: Purpose::Treat,
-            scopes: SCOPES.iter().chain(&OF_THE_HOUSE).map(|s| s.parse().unwrap()).collect(),
+            scopes: self.scopes.iter().chain(&OF_THE_HOUSE).map(|s| s.parse().unwrap()).collect(),
         }
     }
 
@@ -154,8 +159,7 @@ impl Clinic {
     pub fn token_form(&self, issuer: &str, now: Timestamp) -> String {
         format!(
             "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
-             client-assertion-type%3Ajwt-bearer&scope=system%2FObservation.crs+system%2FCondition.crs+system%2FAuditEvent.rs+system%2FConsent.crs\
-             +system%2FProvenance.rs&client_assertion={}",
+             client-assertion-type%3Ajwt-bearer&scope=system%2FObservation.crs+system%2FCondition.crs&client_assertion={}",
             self.assertion(issuer, now)
         )
     }
@@ -163,12 +167,12 @@ impl Clinic {
     /// A token straight from the issuer, without HTTP.
     pub async fn token(&self, house: &House) -> String {
         let assertion = self.assertion(house.config.issuer(), house.clock.now());
+        let scope: Vec<String> = self.scopes.iter().chain(&OF_THE_HOUSE).map(|s| format!("system/{s}")).collect();
         let request = TokenRequest {
             grant_type: "client_credentials",
             assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             assertion: &assertion,
-            scope: "system/Observation.crs system/Condition.crs system/AuditEvent.rs system/Consent.crs \
-                    system/Provenance.rs",
+            scope: &scope.join(" "),
             ..TokenRequest::default()
         };
         house.issuer.issue(request).await.unwrap().token
@@ -179,7 +183,7 @@ impl Clinic {
         let from = Timestamp::from_secs(now.secs());
         Terms {
             grantee: Grantee::Organisation(self.organisation),
-            scope: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+            scope: self.scopes.iter().map(|s| s.parse().unwrap()).collect(),
             purpose: vec![Purpose::Treat],
             confidentiality: Confidentiality::N,
             sensitivity: Vec::new(),
@@ -247,8 +251,14 @@ pub async fn import(house: &House, resource: String) -> RecordKey {
 /// The keys of a patient's records of one type, found without asking the door.
 pub async fn records(house: &House, patient: PatientId, kind: &str) -> Vec<RecordKey> {
     let tag = house.keyring.indexer().kind(patient, kind);
-    let gathered = house.store.gather_search(patient, &tag, &Asker::default()).await.unwrap();
-    gathered.records.iter().map(|row| RecordKey { patient, record: row.record }).collect()
+    let mut all = Vec::new();
+    let mut after = RecordId::from_bytes([0; 16]);
+    loop {
+        let rows = house.store.records_after(patient, Some(&tag), after).await.unwrap();
+        let Some(last) = rows.last() else { return all };
+        after = last.record;
+        all.extend(rows.iter().map(|row| RecordKey { patient, record: row.record }));
+    }
 }
 
 /// Reads an Observation through the door.
@@ -260,8 +270,9 @@ pub async fn read(house: &House, bearer: &Bearer, key: RecordKey) -> Result<Rele
 pub async fn search(house: &House, bearer: &Bearer, patient: PatientId) -> Result<usize, Withheld> {
     let reference = format!("Patient/{patient}");
     let base = &house.config.base_url;
-    let query = Query::parse("Observation", [("patient", reference.as_str())], base, house.clock.now()).unwrap();
-    Ok(house.door.search(bearer, patient, "Observation", &query).await?.matches.len())
+    let pairs = vec![("patient".to_owned(), reference)];
+    let wanted = Wanted::search("Observation", pairs, base, house.clock.now(), Handling::Strict).unwrap();
+    Ok(house.door.search(bearer, patient, &wanted).await?.entries.len())
 }
 
 /// One patient, one clinic, one Observation, and the text in it.

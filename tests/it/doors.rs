@@ -191,26 +191,31 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 34] = [
+const ROWS: [(&str, &str, &str); 39] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/ABSENT"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Encounter/RECORD"),
     ("GET", "/fhir/{resource_type}", "/fhir/Observation?patient=Patient/PATIENT"),
+    ("POST", "/fhir/{resource_type}/_search", "/fhir/Observation/_search?patient=Patient/PATIENT"),
+    ("GET", "/fhir/{resource_type}/{id}/{within}", "/fhir/Patient/PATIENT/Observation"),
+    ("POST", "/fhir/{resource_type}/{id}/{within}/_search", "/fhir/Patient/PATIENT/Observation/_search"),
+    ("GET", "/fhir/{resource_type}/{id}/$everything", "/fhir/Patient/PATIENT/$everything"),
+    ("GET", "/fhir/_page/{link}", "/fhir/_page/GARBAGE"),
     ("POST", "/fhir/{resource_type}", "/fhir/Observation"),
     ("POST", "/fhir/", "/fhir"),
     ("GET", "/fhir/Consent", "/fhir/Consent?patient=Patient/PATIENT&status=active"),
     ("POST", "/fhir/Consent", "/fhir/Consent"),
-    ("POST", "/fhir/Consent/_search", "/fhir/Consent/_search"),
+    ("POST", "/fhir/Consent/_search", "/fhir/Consent/_search?patient=Patient/PATIENT&status=active"),
     ("GET", "/fhir/Consent/{id}", "/fhir/Consent/PATIENT.CONSENT"),
     ("GET", "/fhir/Consent/{id}/_history/{version}", "/fhir/Consent/PATIENT.CONSENT/_history/1"),
     ("GET", "/fhir/AuditEvent", "/fhir/AuditEvent?patient=Patient/PATIENT&action=C"),
-    ("POST", "/fhir/AuditEvent/_search", "/fhir/AuditEvent/_search"),
+    ("POST", "/fhir/AuditEvent/_search", "/fhir/AuditEvent/_search?patient=Patient/PATIENT&action=C"),
     ("GET", "/fhir/AuditEvent/{id}", "/fhir/AuditEvent/CONSENT"),
     ("GET", "/fhir/Provenance", "/fhir/Provenance?target=Observation/RECORD"),
     ("POST", "/fhir/Provenance", "/fhir/Provenance"),
-    ("POST", "/fhir/Provenance/_search", "/fhir/Provenance/_search"),
+    ("POST", "/fhir/Provenance/_search", "/fhir/Provenance/_search?target=Observation/RECORD"),
     ("GET", "/fhir/Provenance/{id}", "/fhir/Provenance/RECORD.1"),
     ("GET", "/api/consents", "/api/consents"),
     ("GET", "/api/consents/{id}", "/api/consents/CONSENT"),
@@ -318,13 +323,8 @@ impl Cast {
             ("POST", "/api/consents") => {
                 serde_json::json!({ "statement": "e30", "signature": { "kind": "device", "jws": "x" } }).to_string()
             }
-            ("POST", path) if path.starts_with("/api/") => String::new(),
             ("POST", "/fhir/Consent") => asked_consent(scene).to_string(),
-            ("POST", "/fhir/Provenance/_search") => format!("target=Observation/{}", scene.record),
-            ("POST", path) if path.ends_with("/_search") => {
-                format!("patient=Patient/{}&_lastUpdated=gt2020&{}", scene.patient.id, "_id=none&status=active")
-                    .replace("&status=active", if path.contains("Consent") { "&status=active" } else { "" })
-            }
+            ("POST", path) if path.starts_with("/api/") || path.contains("/_search") => String::new(),
             ("POST", "/development/token") => {
                 serde_json::json!({ "patient": scene.patient.id.to_string() }).to_string()
             }
@@ -338,9 +338,9 @@ impl Cast {
             _ => cast::observation(scene.patient.id, "alone"),
         };
         let kind = match path.split('/').nth(1) {
+            _ if path.contains("/_search") => "application/x-www-form-urlencoded",
             Some("oauth") => "application/x-www-form-urlencoded",
             Some("api") => "application/json",
-            _ if path.ends_with("/_search") => "application/x-www-form-urlencoded",
             _ => "application/fhir+json",
         };
         let headers = [headers, vec![format!("Content-Type: {kind}")]].concat();

@@ -42,3 +42,4 @@ mod pcf;
 mod projected;
 mod possession;
 mod revoked;
+mod searching;

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use garant::app::House;
 use garant::clock::{Clock as _, SystemClock, TestClock};
 use garant::directory::{Party, Professional};
-use garant::fhir::Query;
+use garant::fhir::Handling;
 use garant::id::{ConsentId, ProfessionalId};
 use garant::model::{Bearer, Purpose, RecordKey, Subject};
-use garant::release::Withheld;
+use garant::release::{Wanted, Withheld};
 use serde_json::{Value, json};
 
 use crate::cast::{self, Clinic, Patient};
@@ -239,9 +239,9 @@ async fn seen(house: &House, bearer: &Bearer, patient: &Patient, keys: &[RecordK
         }
     }
     let base = &house.config.base_url;
-    let query = Query::parse("Observation", [], base, house.clock.now()).unwrap();
-    let found = house.door.search(bearer, patient.id, "Observation", &query).await.unwrap();
-    let found: BTreeSet<RecordKey> = found.matches.iter().map(garant::release::Released::key).collect();
+    let wanted = Wanted::search("Observation", Vec::new(), base, house.clock.now(), Handling::Strict).unwrap();
+    let found = house.door.search(bearer, patient.id, &wanted).await.unwrap();
+    let found: BTreeSet<RecordKey> = found.entries.iter().map(|e| e.released.key()).collect();
     assert_eq!(found, seen.iter().map(|n| keys[n - 1]).collect(), "search and reads differ");
     seen
 }

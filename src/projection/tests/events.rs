@@ -5,11 +5,12 @@ use serde_json::Value;
 use super::{all, own, query, valid};
 use crate::consent::Wish;
 use crate::consent::tests::world::{Me, World};
+use crate::fhir::Handling;
 use crate::ledger::Act;
 use crate::model::Bearer;
 use crate::projection::alias;
 use crate::projection::{Page, Window};
-use crate::release::Withheld;
+use crate::release::{Wanted, Withheld};
 
 async fn events(world: &World, bearer: &Bearer, me: &Me, pairs: &[(&str, &str)], window: &Window) -> Page {
     world.house.projection.events(bearer, me.patient, &query(world, "AuditEvent", pairs), window).await.unwrap()
@@ -23,8 +24,9 @@ async fn lived(world: &World) -> Me {
     assert!(!world.reads(&martin, "Observation", record).await);
     let consent = world.granted(&me, &["Observation.rs"]).await.consent;
     assert!(world.reads(&martin, "Observation", record).await);
-    let search = query(world, "Observation", &[]);
-    world.house.door.search(&martin, me.patient, "Observation", &search).await.unwrap();
+    let (base, now) = (&world.house.config.base_url, world.house.clock.now());
+    let search = Wanted::search("Observation", Vec::new(), base, now, Handling::Strict).unwrap();
+    world.house.door.search(&martin, me.patient, &search).await.unwrap();
     world.house.consents.revoke(me.patient, consent).await.unwrap();
     world.done(&me, Wish::Exclude(world.martin)).await.unwrap();
     me
