@@ -48,10 +48,11 @@ const HOUSE: &[Room] = &[
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
     Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["base64", "thiserror", "tokio"]),
+    Room("projection", &["asking", "chance", "clock", "consent", "directory", "fhir", "id", "json", "ledger", "model", "policy", "release", "store", "vault"], &["base64", "serde_json", "thiserror", "tracing"]),
     // doors: hold nothing
     Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "governor", "http_body_util", "hyper", "thiserror", "tokio", "tracing", "std::net"]),
     Room("oauth",      &["http", "id", "identity", "json"], &["axum", "serde_json", "tracing"]),
-    Room("fhir_api",   &["clock", "fhir", "http", "id", "identity", "intake", "model", "release"], &["axum", "tracing"]),
+    Room("fhir_api",   &["clock", "consent", "fhir", "http", "id", "identity", "intake", "json", "model", "projection", "release"], &["axum", "tracing"]),
     Room("web",        &["consent", "http", "id", "identity", "json", "model", "proof"], &["axum", "serde_json", "tracing"]),
     // roof: put together, nothing lives here
     Room("config",     &["secret"], &["serde", "thiserror", "toml", "url", "std::env", "std::fs", "std::net"]),

@@ -19,6 +19,7 @@ use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Patients, Posse
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
+use crate::projection::Projection;
 use crate::release::Door;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -90,6 +91,8 @@ pub struct House {
     pub engine: Arc<Engine>,
     /// The one door out.
     pub door: Arc<Door>,
+    /// Consents, events and origins, as FHIR.
+    pub projection: Arc<Projection>,
     /// The one door in.
     pub intake: Arc<Intake>,
     /// Believes consents.
@@ -206,6 +209,7 @@ impl House {
     fn assemble(means: Means, store: Store, keyring: Keyring) -> Result<(Arc<Self>, Chores), Cannot> {
         let (rooms, sequencer) = Rooms::new(means, store, keyring)?;
         let patients = Arc::new(rooms.patients());
+        let consents = Arc::new(rooms.consents());
         let possession = Arc::new(rooms.possession());
         let (issuer, sessions, grants) =
             (Arc::new(rooms.issuer(&possession)), Arc::new(rooms.sessions()), Arc::new(rooms.grants()));
@@ -214,7 +218,8 @@ impl House {
             door: Arc::new(rooms.door()),
             intake: Arc::new(rooms.intake(&patients)),
             enrolments: Arc::new(rooms.enrolments()),
-            consents: Arc::new(rooms.consents()),
+            projection: Arc::new(rooms.projection(&consents)),
+            consents,
             authorizer: Arc::new(rooms.authorizer(&issuer, &sessions, &grants, &patients)),
             authenticator: Arc::new(rooms.authenticator(&possession, &grants)),
             issuer,

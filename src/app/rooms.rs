@@ -15,6 +15,7 @@ use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Ledger, Needs, Publisher, Sequencer};
 use crate::policy::Engine;
+use crate::projection::Projection;
 use crate::proof::PublicKey;
 use crate::recall::Recall;
 use crate::release::Door;
@@ -103,6 +104,25 @@ impl Rooms {
             indexer: self.keyring.indexer(),
             pages: self.keyring.page_sealer(),
             asking: self.asking(),
+            clock: Arc::clone(&self.clock),
+            chance: Arc::clone(&self.chance),
+        }
+    }
+
+    pub(super) fn projection(&self, consents: &Arc<Consents>) -> Projection {
+        Projection {
+            store: self.store.clone(),
+            engine: Arc::clone(&self.engine),
+            ledger: self.ledger.clone(),
+            reader: self.keyring.reader(),
+            log: self.keyring.log_reader(),
+            indexer: self.keyring.indexer(),
+            asking: self.asking(),
+            consents: Arc::clone(consents),
+            register: Arc::clone(&self.register),
+            base_url: self.config.base_url.clone(),
+            issuer: self.config.issuer().to_owned(),
+            log_origin: self.config.log_origin(),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         }

@@ -40,6 +40,8 @@ pub fn router(house: &Arc<House>) -> Router {
     let fhir = fhir_api::router(Arc::new(fhir_api::Api {
         door: Arc::clone(&house.door),
         intake: Arc::clone(&house.intake),
+        projection: Arc::clone(&house.projection),
+        consents: Arc::clone(&house.consents),
         authenticator: Arc::clone(&house.authenticator),
         patients: Arc::clone(&house.patients),
         base_url: house.config.base_url.clone(),

@@ -45,6 +45,8 @@ pub struct Past {
     pub leaf: u64,
     /// The statement, byte for byte.
     pub statement: Vec<u8>,
+    /// How it was signed (`proof::statement::Evidence`); empty for a revocation, which needs no signature.
+    pub evidence: Vec<u8>,
 }
 
 impl Consents {
@@ -101,7 +103,8 @@ impl Consents {
             }
             view.leaf = u64::try_from(past.leaf).unwrap_or(0);
             let (revision, issued, leaf) = (past.revision, said.issued, view.leaf);
-            view.history.push(Past { revision, op, issued, leaf, statement: kept.statement });
+            let (statement, evidence) = (kept.statement, kept.evidence);
+            view.history.push(Past { revision, op, issued, leaf, statement, evidence });
         }
         if view.history.last().map(|past| past.revision) != Some(row.revision) {
             return Err(Unproved("revisions missing").into());

@@ -95,6 +95,34 @@ impl Consents {
         self.put(id, (patient, &asking), (terms, message), about, &keys).await
     }
 
+    /// Puts several requests to a patient, all of them or none; how many.
+    ///
+    /// # Errors
+    /// As [`Consents::request`], when any of them may not be asked.
+    pub async fn ask(
+        &self,
+        bearer: &Bearer,
+        patient: PatientId,
+        all: &[Terms],
+        message: &str,
+    ) -> Result<usize, ConsentError> {
+        for terms in all {
+            if self.may_ask(bearer, terms).await.is_err() {
+                // Asked alone, it is refused, and the refusal is on record.
+                self.request(bearer, patient, terms, message).await?;
+            }
+        }
+        for terms in all {
+            self.request(bearer, patient, terms, message).await?;
+        }
+        Ok(all.len())
+    }
+
+    async fn may_ask(&self, bearer: &Bearer, terms: &Terms) -> Result<(), ConsentError> {
+        self.asking(bearer, terms).await?;
+        self.askable(terms, &self.known(&terms.grantee).await?)
+    }
+
     /// The requests to a patient, the newest first.
     ///
     /// # Errors

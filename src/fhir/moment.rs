@@ -16,7 +16,7 @@ pub fn instant(text: &str) -> Option<Period> {
     if text.len() >= 20 { date_time(text) } else { None }
 }
 
-/// Reads a `dateTime`; the range ends with the last microsecond the text can mean.
+/// Reads a `dateTime`; the range ends with the last microsecond the text can mean (FHIR R4 §2.24.0.1).
 #[must_use]
 pub fn date_time(text: &str) -> Option<Period> {
     if !text.is_ascii() || text.len() > 48 {

@@ -26,6 +26,15 @@ pub fn of_one(code: Code, text: &str) -> String {
     out
 }
 
+/// The OperationOutcome of something that went well and has something to say.
+#[must_use]
+pub fn note(text: &str) -> String {
+    let mut out = String::from(r#"{"resourceType":"OperationOutcome","issue":["#);
+    write(&mut out, Severity::Information, Code::Informational, text, "");
+    out.push_str("]}");
+    out
+}
+
 /// The OperationOutcome of a single warning, for an answer that is given all the same.
 #[must_use]
 pub fn warning(code: Code, text: &str) -> String {

@@ -7,7 +7,7 @@ use axum::extract::{OriginalUri, Path, State};
 use axum::http::header::IF_MATCH;
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
 
-use super::deposit::{read, refused};
+use super::deposit::{LONGEST, read, refused};
 use super::headers::{self, Back};
 use super::{Answer, Api, known_type};
 use crate::fhir::outcome;
@@ -27,7 +27,7 @@ pub(super) async fn create(
 ) -> Answer {
     let bearer = api.bearer(&headers, "POST", &uri).await?;
     let resource_type = plain(&name, &uri).map_err(|why| withheld(&why))?;
-    let bytes = read(&headers, body).await?;
+    let bytes = read(&headers, body, LONGEST).await?;
     let receipt = api.intake.create(&bearer, resource_type, bytes).await.map_err(|rejected| refused(&rejected))?;
     Ok(api.made(&bearer, resource_type, &receipt, (StatusCode::CREATED, headers::preferred(&headers))).await)
 }
@@ -43,7 +43,7 @@ pub(super) async fn update(
     let bearer = api.bearer(&headers, "PUT", &uri).await?;
     let resource_type = plain(&name, &uri).map_err(|why| withheld(&why))?;
     let if_match = if_match(&headers).map_err(|rejected| refused(&rejected))?;
-    let bytes = read(&headers, body).await?;
+    let bytes = read(&headers, body, LONGEST).await?;
     let receipt = api.intake.update(&bearer, (resource_type, &id), if_match.as_deref(), bytes).await;
     let receipt = receipt.map_err(|rejected| refused(&rejected))?;
     Ok(api.made(&bearer, resource_type, &receipt, (StatusCode::OK, headers::preferred(&headers))).await)

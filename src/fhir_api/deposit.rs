@@ -14,7 +14,7 @@ use crate::http::{fhir, read_body};
 use crate::intake::{Deposited, Rejected};
 
 /// The longest Bundle taken over HTTP, in bytes: it is one turn, and whoever ends a consent waits behind it.
-const LONGEST: usize = 16 * 1024 * 1024;
+pub(super) const LONGEST: usize = 16 * 1024 * 1024;
 
 /// Takes in a Bundle: a transaction whole or not at all.
 pub(super) async fn bundle(
@@ -24,20 +24,21 @@ pub(super) async fn bundle(
     body: Body,
 ) -> Answer {
     let bearer = api.bearer(&headers, "POST", &uri).await?;
-    let bytes = read(&headers, body).await?;
+    let bytes = read(&headers, body, LONGEST).await?;
     let deposited = api.intake.deposit(&bearer, bytes).await.map_err(|rejected| refused(&rejected))?;
     let leaf = if let Deposited::Whole(receipt) = &deposited { Some(receipt.leaf) } else { None };
     Ok(with_leaf(fhir(StatusCode::OK, deposited.to_bundle()), leaf))
 }
 
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Response<Body>> {
+/// A body of FHIR JSON of at most `longest` bytes.
+pub(super) async fn read(headers: &HeaderMap, body: Body, longest: usize) -> Result<Vec<u8>, Response<Body>> {
     let media = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let media = media.split(';').next().map_or("", str::trim);
     if !matches!(media, "application/fhir+json" | "application/json") {
         let text = "the body must be application/fhir+json";
         return Err(fhir(StatusCode::UNSUPPORTED_MEDIA_TYPE, outcome::of_one(Code::NotSupported, text)));
     }
-    match read_body(body, LONGEST).await {
+    match read_body(body, longest).await {
         Ok(bytes) => Ok(bytes.into()),
         Err(much) => Err(fhir(much.status(), outcome::of_one(Code::TooLong, &much.to_string()))),
     }

@@ -1,16 +1,20 @@
 //! The clinicians' door: FHIR R4 over HTTP.
 //!
 //! Lives here: the routes under `/fhir`.
-//! May touch: `release`, `intake`, `identity`, `fhir`, `http`.
-//! Must never: name `store`, `vault` or `policy`; show anything but what was `Released`.
+//! May touch: `release`, `projection`, `intake`, `consent` (requests for one), `identity`, `fhir`, `http`.
+//! Must never: name `store`, `vault` or `policy`; show anything but what was `Released` or `Shown`.
 
+mod audit;
 mod capability;
 mod change;
+mod consents;
 mod deposit;
 mod headers;
 mod history;
 mod negotiate;
 mod offered;
+mod projected;
+mod provenance;
 mod read;
 mod search;
 
@@ -23,11 +27,13 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
 use crate::clock::Timestamp;
+use crate::consent::Consents;
 use crate::fhir::{Code, outcome};
 use crate::http::{bearer, fhir, unauthorized};
 use crate::identity::{Authenticator, Patients};
 use crate::intake::Intake;
 use crate::model::{Bearer, Interaction};
+use crate::projection::Projection;
 use crate::release::Door;
 
 /// What the door needs.
@@ -36,6 +42,10 @@ pub struct Api {
     pub door: Arc<Door>,
     /// The way in.
     pub intake: Arc<Intake>,
+    /// Consents, events and origins, as FHIR.
+    pub projection: Arc<Projection>,
+    /// Requests for a consent.
+    pub consents: Arc<Consents>,
     /// Who asks.
     pub authenticator: Arc<Authenticator>,
     /// Finds patients by identifier.
@@ -51,6 +61,18 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/metadata", get(capability::metadata))
         .route("/", post(deposit::bundle))
+        // Types that the house makes itself. An exact route goes before the general one below, so that what is not
+        // listed here is not offered on them, whatever is offered on the others.
+        .route("/Consent", get(consents::search).post(consents::ask))
+        .route("/Consent/_search", post(consents::search))
+        .route("/Consent/{id}", get(consents::read))
+        .route("/Consent/{id}/_history/{version}", get(consents::vread))
+        .route("/AuditEvent", get(audit::search))
+        .route("/AuditEvent/_search", post(audit::search))
+        .route("/AuditEvent/{id}", get(audit::read))
+        .route("/Provenance", get(provenance::find).post(provenance::create))
+        .route("/Provenance/_search", post(provenance::find_posted))
+        .route("/Provenance/{id}", get(provenance::read_one))
         .route("/{resource_type}", get(search::search).post(change::create))
         .route("/{resource_type}/{id}", get(read::read).put(change::update).delete(change::delete))
         .route("/{resource_type}/{id}/_history", get(history::history))

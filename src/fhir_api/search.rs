@@ -25,10 +25,10 @@ const LONGEST: usize = 16 * 1024;
 
 /// A request as it came: how, and with what.
 pub(super) struct Came {
-    method: Method,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Body,
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) uri: OriginalUri,
+    pub(super) body: Body,
 }
 
 impl<S: Send + Sync> axum::extract::FromRequest<S> for Came {
@@ -134,7 +134,7 @@ impl Api {
     }
 
     /// The one patient that the search is about; `None` when nobody is found by that name.
-    async fn patient(&self, bearer: &Bearer, query: &Query) -> Result<Option<PatientId>, Withheld> {
+    pub(super) async fn patient(&self, bearer: &Bearer, query: &Query) -> Result<Option<PatientId>, Withheld> {
         let named = match query.named() {
             None => None,
             Some(Named::Reference(text)) => {
@@ -189,7 +189,7 @@ fn known_to(bearer: &Bearer, named: Option<PatientId>) -> Option<PatientId> {
 }
 
 /// The parameters of the address, and those of a form after them.
-async fn parameters(came: Came) -> Result<String, Response<Body>> {
+pub(super) async fn parameters(came: Came) -> Result<String, Response<Body>> {
     let mut all = came.uri.query().unwrap_or_default().to_owned();
     if came.method != Method::POST {
         return Ok(all);

@@ -91,7 +91,12 @@ pub(super) fn own(engine: &Engine, patient: PatientId, interaction: Interaction,
     }
 }
 
-fn request(engine: &Engine, who: &EntityUid, action: &EntityUid, context: Context) -> Result<Request, Erred> {
+pub(super) fn request(
+    engine: &Engine,
+    who: &EntityUid,
+    action: &EntityUid,
+    context: Context,
+) -> Result<Request, Erred> {
     let record = engine.names.record.clone();
     Request::new(who.clone(), action.clone(), record, context, Some(&engine.schema)).map_err(|_| Erred)
 }

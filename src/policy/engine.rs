@@ -119,20 +119,9 @@ impl Engine {
     }
 
     pub(super) fn decide_with(&self, deed: DeedId, q: &Question<'_>, memo: Option<&Memo>) -> Result<Permit, Denial> {
-        let purpose = match q.actor {
-            Actor::Patient(_) => Purpose::Patrqt,
-            Actor::Software(software) => software.purpose,
-        };
         let records = &*at(q.records, q.now);
         let q = &Question { records, ..*q };
-        let patient = match one_patient(q.records) {
-            Ok(patient) => patient,
-            Err(reason) => {
-                let (interaction, policy) = (q.interaction, self.digest);
-                return Err(Denial { deed, reason, patient: None, interaction, purpose, policy });
-            }
-        };
-        let matter = Matter { deed, patient, interaction: q.interaction, purpose, policy: self.digest };
+        let matter = self.matter(deed, q)?;
         let in_force: Vec<&Provision> = q.provisions.iter().filter(|p| p.terms.in_force(q.now)).collect();
         let outcomes = match q.actor {
             Actor::Patient(who) => {
@@ -162,6 +151,19 @@ impl Engine {
             return Err(matter.refuse(if why == Reason::NoConsent { without_consent(q) } else { why }));
         }
         Permit::grant(&matter, q.actor, admitted)
+    }
+
+    /// What the question is about; a question about nobody or about several is denied.
+    pub(super) fn matter(&self, deed: DeedId, q: &Question<'_>) -> Result<Matter, Denial> {
+        let purpose = match q.actor {
+            Actor::Patient(_) => Purpose::Patrqt,
+            Actor::Software(software) => software.purpose,
+        };
+        let (interaction, policy) = (q.interaction, self.digest);
+        match one_patient(q.records) {
+            Ok(patient) => Ok(Matter { deed, patient, interaction, purpose, policy }),
+            Err(reason) => Err(Denial { deed, reason, patient: None, interaction, purpose, policy }),
+        }
     }
 
     fn software_outcomes(

@@ -23,6 +23,7 @@ pub(super) struct Names {
     pub(super) grant: EntityUid,
     pub(super) access: EntityUid,
     pub(super) access_own: EntityUid,
+    pub(super) access_named: EntityUid,
     pub(super) make_grant: EntityUid,
 }
 
@@ -38,6 +39,7 @@ impl Names {
             grant: uid("Grant::\"proposed\"")?,
             access: uid("Action::\"access\"")?,
             access_own: uid("Action::\"accessOwn\"")?,
+            access_named: uid("Action::\"accessNamed\"")?,
             make_grant: uid("Action::\"grant\"")?,
         })
     }

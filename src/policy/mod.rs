@@ -16,6 +16,7 @@ mod grant;
 mod layer;
 mod matrix;
 mod memo;
+mod named;
 mod permit;
 mod question;
 mod reason;

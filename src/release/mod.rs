@@ -79,7 +79,8 @@ pub enum Withheld {
 }
 
 impl Withheld {
-    fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+    /// Whatever went wrong below.
+    pub(crate) fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Unavailable(Box::new(error))
     }
 }

@@ -5,7 +5,7 @@ use super::rows::{CheckpointRow, Head, LeafRow};
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::id::PatientId;
-use crate::model::Sealed;
+use crate::model::{RecordKey, Sealed};
 
 /// The leaves from `$1` to below `$2`, in order.
 pub(super) const LEAVES: &str =
@@ -39,6 +39,20 @@ impl Store {
         const SQL: &str = "SELECT leaf, patient, entry, personal FROM log_leaf \
              WHERE patient = $1 AND leaf >= $2 ORDER BY leaf LIMIT $3";
         self.db.all("log_leaf", SQL, &[patient.as_bytes().into(), from.into(), most.into()], leaf).await
+    }
+
+    /// The history of one patient below index `below`, the latest first.
+    pub async fn leaves_before(&self, patient: PatientId, below: i64, most: i64) -> Result<Vec<LeafRow>, DbError> {
+        const SQL: &str = "SELECT leaf, patient, entry, personal FROM log_leaf \
+             WHERE patient = $1 AND leaf < $2 ORDER BY leaf DESC LIMIT $3";
+        self.db.all("log_leaf", SQL, &[patient.as_bytes().into(), below.into(), most.into()], leaf).await
+    }
+
+    /// Each version of a record with the index of the leaf that admitted it, the first one first.
+    pub async fn admissions(&self, key: RecordKey) -> Result<Vec<(i64, i64)>, DbError> {
+        const SQL: &str = "SELECT version, leaf FROM content WHERE patient = $1 AND record = $2 ORDER BY version";
+        let args = [key.patient.as_bytes().into(), key.record.as_bytes().into()];
+        self.db.all("content", SQL, &args, |row| Ok((row.int(0)?, row.int(1)?))).await
     }
 
     /// The newest checkpoint, signed or not.

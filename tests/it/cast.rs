@@ -65,6 +65,9 @@ pub struct Clinic {
 pub const REDIRECT: &str = "https://app.example/cb";
 pub const SCOPES: [&str; 2] = ["Condition.cruds", "Observation.cruds"];
 
+/// What a client may ask of the types that the house makes itself; no consent speaks of them.
+pub const OF_THE_HOUSE: [&str; 3] = ["AuditEvent.rs", "Consent.crs", "Provenance.rs"];
+
 impl Patient {
     pub async fn enrol(house: &House) -> Self {
         let id = garant::id::StatementId::random(&*house.chance).unwrap();
@@ -119,7 +122,7 @@ impl Clinic {
             profile: Profile::Smart,
             keys: vec![clinic.key.jwk.clone()],
             redirects: vec![REDIRECT.to_owned()],
-            scopes: scopes.iter().map(|s| s.parse().unwrap()).collect(),
+            scopes: scopes.iter().chain(&OF_THE_HOUSE).map(|s| s.parse().unwrap()).collect(),
             active: true,
         });
         for party in [organisation, professional, client] {
@@ -137,7 +140,7 @@ impl Clinic {
                 professional: Some((self.professional, "10".parse().unwrap())),
             },
             purpose: Purpose::Treat,
-            scopes: self.scopes.iter().map(|s| s.parse().unwrap()).collect(),
+            scopes: self.scopes.iter().chain(&OF_THE_HOUSE).map(|s| s.parse().unwrap()).collect(),
             only: None,
         }
     }
@@ -168,7 +171,7 @@ impl Clinic {
     /// A token straight from the issuer, without HTTP.
     pub async fn token(&self, house: &House) -> String {
         let assertion = self.assertion(house.config.issuer(), house.clock.now());
-        let scope: Vec<String> = self.scopes.iter().map(|s| format!("system/{s}")).collect();
+        let scope: Vec<String> = self.scopes.iter().chain(&OF_THE_HOUSE).map(|s| format!("system/{s}")).collect();
         let request = TokenRequest {
             grant_type: "client_credentials",
             assertion_type: Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
@@ -220,6 +223,28 @@ pub fn with_id(resource: &str, key: RecordKey) -> String {
     let mut resource: serde_json::Value = serde_json::from_str(resource).unwrap();
     resource["id"] = key.to_string().into();
     resource.to_string()
+}
+
+/// A Consent in the shape of IHE PCF, of `patient`, with this `provision`.
+pub fn pcf_consent(patient: PatientId, provision: &serde_json::Value) -> serde_json::Value {
+    let patient = serde_json::json!({ "reference": format!("Patient/{patient}") });
+    let coding = |system: &str, code: &str| serde_json::json!([{ "system": system, "code": code }]);
+    serde_json::json!({
+        "resourceType": "Consent", "status": "active",
+        "scope": { "coding": coding("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy") },
+        "category": [{ "coding": coding("http://loinc.org", "59284-0") }],
+        "patient": patient, "dateTime": "2026-03-01T09:00:00+01:00", "performer": [patient],
+        "organization": [{ "display": "store" }], "sourceReference": { "reference": "DocumentReference/x" },
+        "policy": [{ "uri": "urn:x" }], "provision": provision,
+    })
+}
+
+/// The `actor` of a provision.
+pub fn pcf_actor(reference: &str) -> serde_json::Value {
+    let role = serde_json::json!({
+        "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP",
+    });
+    serde_json::json!([{ "role": { "coding": [role] }, "reference": { "reference": reference } }])
 }
 
 /// Takes in a resource of a known patient as the guarantor does and gives its key.

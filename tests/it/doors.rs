@@ -191,7 +191,7 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 35] = [
+const ROWS: [(&str, &str, &str); 39] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
@@ -208,6 +208,18 @@ const ROWS: [(&str, &str, &str); 35] = [
     ("GET", "/fhir/_page/{link}", "/fhir/_page/GARBAGE"),
     ("POST", "/fhir/{resource_type}", "/fhir/Observation"),
     ("POST", "/fhir/", "/fhir"),
+    ("GET", "/fhir/Consent", "/fhir/Consent?patient=Patient/PATIENT&status=active"),
+    ("POST", "/fhir/Consent", "/fhir/Consent"),
+    ("POST", "/fhir/Consent/_search", "/fhir/Consent/_search?patient=Patient/PATIENT&status=active"),
+    ("GET", "/fhir/Consent/{id}", "/fhir/Consent/PATIENT.CONSENT"),
+    ("GET", "/fhir/Consent/{id}/_history/{version}", "/fhir/Consent/PATIENT.CONSENT/_history/1"),
+    ("GET", "/fhir/AuditEvent", "/fhir/AuditEvent?patient=Patient/PATIENT&action=C"),
+    ("POST", "/fhir/AuditEvent/_search", "/fhir/AuditEvent/_search?patient=Patient/PATIENT&action=C"),
+    ("GET", "/fhir/AuditEvent/{id}", "/fhir/AuditEvent/CONSENT"),
+    ("GET", "/fhir/Provenance", "/fhir/Provenance?target=Observation/RECORD"),
+    ("POST", "/fhir/Provenance", "/fhir/Provenance"),
+    ("POST", "/fhir/Provenance/_search", "/fhir/Provenance/_search?target=Observation/RECORD"),
+    ("GET", "/fhir/Provenance/{id}", "/fhir/Provenance/RECORD.1"),
     ("GET", "/api/consents", "/api/consents"),
     ("GET", "/api/consents/{id}", "/api/consents/CONSENT"),
     ("POST", "/api/consents/prepare", "/api/consents/prepare"),
@@ -236,6 +248,16 @@ const ROWS: [(&str, &str, &str); 35] = [
     ("DELETE", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
 ];
+
+/// What a scene's clinic would ask its patient for, as a Consent.
+fn asked_consent(scene: &Scene) -> serde_json::Value {
+    let provision = serde_json::json!({
+        "type": "permit", "period": { "start": "2026-01-01", "end": SystemClock.now().plus_secs(9_000_000).to_rfc3339() },
+        "actor": cast::pcf_actor(&format!("Organization/{}", scene.clinic.organisation)),
+        "purpose": [{ "system": garant::model::Purpose::SYSTEM, "code": "TREAT" }],
+    });
+    cast::pcf_consent(scene.patient.id, &provision)
+}
 
 /// A token and a scene for each actor: each has a patient of its own in the state that its name says.
 struct Cast {
@@ -327,6 +349,7 @@ impl Cast {
             ("POST", "/api/consents") => {
                 serde_json::json!({ "statement": "e30", "signature": { "kind": "device", "jws": "x" } }).to_string()
             }
+            ("POST", "/fhir/Consent") => asked_consent(scene).to_string(),
             ("POST", path) if path.starts_with("/api/") || path.contains("/_search") => String::new(),
             ("POST", "/development/token") => {
                 serde_json::json!({ "patient": scene.patient.id.to_string() }).to_string()

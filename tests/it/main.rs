@@ -41,6 +41,8 @@ mod hangups;
 mod kills;
 mod launch;
 mod logs;
+mod pcf;
+mod projected;
 mod possession;
 mod revoked;
 mod searching;

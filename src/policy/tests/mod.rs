@@ -6,6 +6,7 @@ mod labels;
 mod law;
 mod loading;
 mod mutation;
+mod named;
 mod oracle;
 mod permits;
 mod remembered;

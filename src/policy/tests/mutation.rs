@@ -115,8 +115,9 @@ fn cases(engine: &Engine) -> Vec<Case> {
             .unwrap(),
         context: own_context(crate::model::Interaction::Read).unwrap().to_json_value().unwrap(),
     };
+    let named = Case { name: "named".to_owned(), action: "accessNamed", ..access_case(engine, OrganisationKind::Care) };
     let both = super::world::KINDS.into_iter().flat_map(|k| [access_case(engine, k), grant_case(engine, k)]);
-    std::iter::once(own).chain(both).collect()
+    [own, named].into_iter().chain(both).collect()
 }
 
 /// Every way to delete or retype one member of one object in `value`, records within records included.
