@@ -18,6 +18,7 @@ use crate::id::DeedId;
 use crate::identity::{Authenticator, Issuer, Patients, Possession, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
+use crate::masking::Masking;
 use crate::policy::{Engine, PolicyError};
 use crate::release::Door;
 use crate::secret::Secret;
@@ -99,6 +100,8 @@ pub struct House {
     pub patients: Arc<Patients>,
     /// The deeds of patients over their consents.
     pub consents: Arc<Consents>,
+    /// The deeds over visibility codes.
+    pub masking: Arc<Masking>,
     /// Who is signed in.
     pub sessions: Arc<Sessions>,
     /// Makes access tokens.
@@ -206,6 +209,7 @@ impl House {
             intake: Arc::new(rooms.intake(&patients)),
             enrolments: Arc::new(rooms.enrolments()),
             consents: Arc::new(rooms.consents()),
+            masking: Arc::new(rooms.masking()),
             sessions: Arc::new(rooms.sessions()),
             issuer: Arc::new(rooms.issuer(&possession)),
             authenticator: Arc::new(rooms.authenticator(&possession)?),

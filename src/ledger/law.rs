@@ -135,6 +135,7 @@ impl Law {
             | Act::Request
             | Act::Decline
             | Act::Admit
+            | Act::Mask
             | Act::Enrol
             | Act::Suspend
             | Act::Shred

@@ -105,6 +105,7 @@ impl Memory {
             | Act::Request
             | Act::Decline
             | Act::Admit
+            | Act::Mask
             | Act::Enrol
             | Act::Suspend
             | Act::Shred

@@ -67,6 +67,8 @@ words! {
         Decline = "decline",
         /// A record was taken in.
         Admit = "admit",
+        /// A visibility code of a record was set or lifted.
+        Mask = "mask",
         /// A party was enrolled.
         Enrol = "enrol",
         /// A party was suspended.

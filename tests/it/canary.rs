@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use garant::app::House;
-use garant::directory::{Client, Party, Profile};
-use garant::id::{ClientId, PatientId, RecordId};
-use garant::identity::TokenRequest;
+use garant::id::{PatientId, RecordId};
 use garant::model::{Bearer, OrganisationKind, RecordKey, Terms, Visibility};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -48,31 +46,11 @@ const EVERYTHING: [&str; 6] = [
 
 /// A clinic whose software may ask for everything.
 async fn clinic(house: &House, kind: OrganisationKind) -> Clinic {
-    let clinic = Clinic::of_kind(house, kind).await;
-    let client = ClientId::random(&*house.chance).unwrap();
-    let party = Party::Client(Client {
-        id: client,
-        organisation: clinic.organisation,
-        name: "Logiciel curieux".to_owned(),
-        profile: Profile::Smart,
-        key: clinic.key.jwk.clone(),
-        scopes: vec!["*.cruds".parse().unwrap()],
-        active: true,
-    });
-    house.enrolments.enrol(&party).await.unwrap();
-    Clinic { client, ..clinic }
+    Clinic::of_kind(house, kind).await.with_software(house, "*.cruds").await
 }
 
 async fn token(house: &House, clinic: &Clinic) -> String {
-    let assertion = clinic.assertion(house.config.issuer(), house.clock.now());
-    let request = TokenRequest {
-        grant_type: "client_credentials",
-        assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        assertion: &assertion,
-        scope: "system/*.cruds",
-        ..TokenRequest::default()
-    };
-    house.issuer.issue(request).await.unwrap().token
+    clinic.token_for(house, "*.cruds").await
 }
 
 fn terms(house: &House, clinic: &Clinic) -> Terms {

@@ -191,7 +191,7 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 22] = [
+const ROWS: [(&str, &str, &str); 25] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
@@ -209,6 +209,17 @@ const ROWS: [(&str, &str, &str); 22] = [
     ("POST", "/api/requests", "/api/requests"),
     ("POST", "/api/requests/{id}/decline", "/api/requests/CONSENT/decline"),
     ("POST", "/api/consents/{id}/revoke", "/api/consents/CONSENT/revoke"),
+    ("GET", "/api/records/{resource_type}/{id}/visibility", "/api/records/Observation/RECORD/visibility"),
+    (
+        "POST",
+        "/api/records/{resource_type}/{id}/visibility/{code}",
+        "/api/records/Observation/RECORD/visibility/MASQUE_PT",
+    ),
+    (
+        "DELETE",
+        "/api/records/{resource_type}/{id}/visibility/{code}",
+        "/api/records/Observation/RECORD/visibility/MASQUE_PT",
+    ),
     ("POST", "/oauth/token", "/oauth/token"),
     // Believes anyone, and stands in development mode alone.
     ("POST", "/development/token", "/development/token"),
@@ -283,7 +294,7 @@ impl Cast {
         let terms = garant::consent::terms::write(&scene.clinic.terms(SystemClock.now()));
         let headers: Vec<String> = if token.is_empty() { vec![] } else { vec![wire::bearer(token)] };
         let body = match (method, path.as_str()) {
-            ("GET", _) => String::new(),
+            ("GET" | "DELETE", _) => String::new(),
             ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", SystemClock.now()),
             ("POST", "/api/consents/prepare") => {
                 serde_json::json!({ "wish": "grant", "language": "fr", "terms": terms }).to_string()

@@ -37,5 +37,6 @@ mod framing;
 mod hangups;
 mod kills;
 mod logs;
+mod masked;
 mod possession;
 mod revoked;
