@@ -40,3 +40,4 @@ mod logs;
 mod masked;
 mod possession;
 mod revoked;
+mod timing;
