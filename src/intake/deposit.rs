@@ -205,7 +205,7 @@ fn allowed(permit: &Permit, asked: &Asked) -> Allowed {
             policy::Ground::Oneself => Ground::Oneself,
         },
         basis,
-        until: asked.until(permit),
+        on: asked.footing(permit),
         purpose: Some(permit.purpose()),
         policy: Some(*permit.policy()),
     }

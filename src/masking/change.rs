@@ -26,8 +26,8 @@ impl Masking {
     pub async fn codes(&self, bearer: &Bearer, resource_type: &str, key: RecordKey) -> Result<Masked, Unmasked> {
         let Open { permit, asked, keys, about, facts, .. } =
             self.gather(bearer, resource_type, key, "visibility").await?;
-        let until = asked.until(&permit);
-        let receipt = self.ledger.disclose(&permit, about, &keys, until).await.map_err(Unmasked::unavailable)?;
+        let footing = asked.footing(&permit);
+        let receipt = self.ledger.disclose(&permit, about, &keys, footing).await.map_err(Unmasked::unavailable)?;
         let receipt = receipt.ok_or(Unmasked::Hidden)?;
         Ok(Masked { codes: facts.at(self.clock.now()).visibility, leaf: Some(receipt.leaf()) })
     }
@@ -81,7 +81,8 @@ impl Masking {
         deed.basis =
             permit.basis().iter().map(|(consent, revision)| Basis { consent: *consent, revision: *revision }).collect();
         deed.basis.sort_unstable();
-        deed.until = asked.until(&permit);
+        let on = asked.footing(&permit);
+        (deed.until, deed.enrolments, deed.asker) = (on.until, on.enrolments, on.asker);
         deed.purpose = Some(permit.purpose());
         deed.policy = Some(*permit.policy());
         deed.records = 1;

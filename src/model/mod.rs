@@ -7,6 +7,7 @@
 
 pub mod actor;
 pub mod device;
+pub mod enrolled;
 pub mod facts;
 pub mod label;
 pub mod party;
@@ -18,6 +19,7 @@ pub mod visibility;
 
 pub use actor::{Actor, Bearer, Software, Subject};
 pub use device::{Device, DeviceKind};
+pub use enrolled::Enrolled;
 pub use label::{Confidentiality, Sensitivity};
 pub use party::{Grantee, OrganisationKind, Profession, Purpose};
 pub use record::{Coding, Period, RecordClass, RecordFacts, RecordKey};

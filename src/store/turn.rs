@@ -3,9 +3,9 @@
 use super::log::{LEAVES, leaf};
 use super::rows::{Head, LeafRow};
 use crate::clock::Timestamp;
-use crate::db::{Arg, Batch, DbError, Turn};
+use crate::db::{Arg, Batch, DbError, Row, Turn};
 use crate::id::{ConsentId, DeedId, DeviceId, PatientId, RecordId, StatementId};
-use crate::model::{RecordKey, Sealed};
+use crate::model::{Enrolled, RecordKey, Sealed};
 
 /// One row that a deed adds or changes within its turn.
 #[derive(Debug)]
@@ -145,6 +145,22 @@ pub async fn consents(
     .await
 }
 
+/// The revision that the row of an enrolment shows; `None` when there is no row.
+pub async fn enrolled(turn: &mut Turn<'_>, what: Enrolled) -> Result<Option<i64>, DbError> {
+    const PARTY: &str = "SELECT revision FROM party WHERE party = $1";
+    const PATIENT: &str = "SELECT state FROM patient WHERE patient = $1";
+    const DEVICE: &str = "SELECT state FROM device WHERE patient = $1 AND device = $2";
+    let state = |row: &Row<'_>| Ok(if row.text(0)? == "active" { Enrolled::ACTIVE } else { Enrolled::ENDED });
+    match what {
+        Enrolled::Party(party) => turn.maybe("party", PARTY, &[(&party).into()], |row| row.int(0)).await,
+        Enrolled::Patient(patient) => turn.maybe("patient", PATIENT, &[patient.as_bytes().into()], state).await,
+        Enrolled::Device(patient, device) => {
+            let args = [patient.as_bytes().into(), device.as_bytes().into()];
+            turn.maybe("device", DEVICE, &args, state).await
+        }
+    }
+}
+
 /// At most `most` leaves from index `from` on, as this turn sees them.
 pub async fn written(turn: &mut Turn<'_>, from: i64, most: i64) -> Result<Vec<LeafRow>, DbError> {
     turn.all("log_leaf", LEAVES, &[from.into(), from.saturating_add(most).into()], leaf).await
@@ -236,9 +252,7 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                 let args = [patient, request, (*state).into(), seal.as_slice().into(), name.into()];
                 one(turn.run(SQL, &args).await?)?;
             }
-            Write::Facts { key, version, was, facts } => {
-                apply_facts(turn, name, (key, *version), (was, facts)).await?;
-            }
+            Write::Facts { key, version, was, facts } => apply_facts(turn, name, (key, *version), (was, facts)).await?,
             Write::Forget { patient } => forget(turn, *patient).await?,
         }
     }

@@ -23,6 +23,7 @@
 
 mod cast;
 mod house;
+mod own;
 mod process;
 mod proxy;
 mod scan;
