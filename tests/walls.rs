@@ -48,7 +48,7 @@ const HOUSE: &[Room] = &[
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
     Room("masking",    &["asking", "chance", "clock", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),
-    Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),
+    Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["base64", "thiserror", "tokio"]),
     // doors: hold nothing
     Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "http_body_util", "thiserror", "tokio", "tracing"]),
     Room("oauth",      &["http", "id", "identity", "json"], &["axum", "serde_json", "tracing"]),

@@ -41,4 +41,5 @@ mod logs;
 mod masked;
 mod possession;
 mod revoked;
+mod searching;
 mod timing;

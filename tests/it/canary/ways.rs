@@ -261,6 +261,7 @@ pub const OF_ALL: &[Way] = &[
     ("GET", "/fhir/Patient?identifier=urn:secret|{secret}", &[], ""),
     ("GET", "/fhir/Patient?name={secret}", &[], ""),
     ("GET", "/fhir/_history", &[], ""),
+    ("GET", "/fhir/_page/AAAA", &[], ""),
     ("GET", "/fhir?_type=Observation,Condition&patient=Patient/{patient}", &[], ""),
     ("POST", "/fhir/_search", &[FORM], "_type=Observation&patient=Patient/{patient}"),
     ("GET", "/fhir/Observation/{seen}", &[], ""),
