@@ -27,6 +27,7 @@ pub mod consent;
 pub mod directory;
 pub mod identity;
 pub mod intake;
+pub mod masking;
 pub mod projection;
 pub mod release;
 // doors

@@ -18,6 +18,7 @@ use crate::id::DeedId;
 use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Patients, Possession, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
+use crate::masking::Masking;
 use crate::policy::{Engine, PolicyError};
 use crate::projection::Projection;
 use crate::release::Door;
@@ -105,6 +106,8 @@ pub struct House {
     pub patients: Arc<Patients>,
     /// The deeds of patients over their consents.
     pub consents: Arc<Consents>,
+    /// The deeds over visibility codes.
+    pub masking: Arc<Masking>,
     /// Who is signed in.
     pub sessions: Arc<Sessions>,
     /// What people allowed software.
@@ -220,6 +223,7 @@ impl House {
             enrolments: Arc::new(rooms.enrolments()),
             projection: Arc::new(rooms.projection(&consents)),
             consents,
+            masking: Arc::new(rooms.masking()),
             authorizer: Arc::new(rooms.authorizer(&issuer, &sessions, &grants, &patients)),
             authenticator: Arc::new(rooms.authenticator(&possession, &grants)),
             issuer,

@@ -14,6 +14,7 @@ use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Patients, Picke
 use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Ledger, Needs, Publisher, Sequencer};
+use crate::masking::Masking;
 use crate::policy::Engine;
 use crate::projection::Projection;
 use crate::proof::PublicKey;
@@ -165,6 +166,19 @@ impl Rooms {
             indexer: self.keyring.indexer(),
             mac: self.keyring.row_mac(),
             registry: self.keyring.registry_signer(),
+            clock: Arc::clone(&self.clock),
+            chance: Arc::clone(&self.chance),
+        }
+    }
+
+    pub(super) fn masking(&self) -> Masking {
+        Masking {
+            store: self.store.clone(),
+            engine: Arc::clone(&self.engine),
+            ledger: self.ledger.clone(),
+            reader: self.keyring.reader(),
+            sealer: self.keyring.sealer(),
+            asking: self.asking(),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         }

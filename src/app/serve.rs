@@ -54,6 +54,7 @@ pub fn router(house: &Arc<House>) -> Router {
     }));
     let web = web::router(Arc::new(web::Patients {
         consents: Arc::clone(&house.consents),
+        masking: Arc::clone(&house.masking),
         authenticator: Arc::clone(&house.authenticator),
         base_url: house.config.issuer().to_owned(),
     }));

@@ -85,6 +85,12 @@ impl Asked {
         }
     }
 
+    /// Whether those who ask are in good standing.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        self.standing
+    }
+
     /// The professional who asks, when one is named.
     #[must_use]
     pub fn professional(&self) -> Option<ProfessionalId> {

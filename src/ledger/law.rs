@@ -158,6 +158,7 @@ impl Law {
             | Act::Admit
             | Act::Update
             | Act::Delete
+            | Act::Mask
             | Act::Rotate
             | Act::Inspect => self.rests(entry),
         }

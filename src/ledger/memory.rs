@@ -73,6 +73,7 @@ impl Said {
             | Act::Admit
             | Act::Update
             | Act::Delete
+            | Act::Mask
             | Act::Rotate
             | Act::Inspect => return,
         };

@@ -71,6 +71,8 @@ words! {
         Update = "update",
         /// A record was deleted.
         Delete = "delete",
+        /// A visibility code of a record was set or lifted.
+        Mask = "mask",
         /// A party was enrolled.
         Enrol = "enrol",
         /// A party was suspended.

@@ -14,6 +14,7 @@ mod engine;
 mod entities;
 mod grant;
 mod layer;
+mod mask;
 mod matrix;
 mod memo;
 mod named;

@@ -6,7 +6,7 @@ use super::versions;
 use crate::clock::Timestamp;
 use crate::db::{Arg, Batch, DbError, Row, Turn, Writer};
 use crate::id::{ConsentId, DeedId, DeviceId, PatientId, RecordId, StatementId};
-use crate::model::{Enrolled, Sealed};
+use crate::model::{Enrolled, RecordKey, Sealed};
 
 /// One row that a deed adds or changes within its turn.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub enum Write {
     Request(NewRequest),
     /// The patient's answer to an open request.
     Answer { patient: PatientId, request: DeedId, state: &'static str, seal: Vec<u8> },
+    /// New facts of a record's current version, in the place of exactly those that were read.
+    Facts { key: RecordKey, version: i64, was: Sealed, facts: Sealed },
     /// Forgets the content of a patient whose keys were shredded.
     Forget { patient: PatientId },
 }
@@ -279,10 +281,24 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                 let args = [patient, request, (*state).into(), seal.as_slice().into(), name.into()];
                 one(turn.run(SQL, &args).await?)?;
             }
+            Write::Facts { key, version, was, facts } => apply_facts(turn, name, (key, *version), (was, facts)).await?,
             Write::Forget { patient } => forget(turn, *patient).await?,
         }
     }
     apply_records(turn, name, leaf, &records).await
+}
+
+async fn apply_facts(
+    turn: &mut Turn<'_>,
+    name: &'static str,
+    (key, version): (&RecordKey, i64),
+    (was, facts): (&Sealed, &Sealed),
+) -> Result<(), DbError> {
+    const SQL: &str = "UPDATE record SET facts = $5, updated_by = $6 \
+         WHERE patient = $1 AND record = $2 AND version = $3 AND facts = $4";
+    let (patient, record) = (key.patient.as_bytes().into(), key.record.as_bytes().into());
+    let (was, facts) = (was.0.as_slice().into(), facts.0.as_slice().into());
+    one(turn.run(SQL, &[patient, record, version.into(), was, facts, name.into()]).await?)
 }
 
 async fn apply_records(

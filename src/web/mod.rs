@@ -1,7 +1,7 @@
-//! What patients reach: their consents and the requests for them, as a JSON interface.
+//! What patients reach: their consents, the requests for them, and what they hide, as a JSON interface.
 //!
 //! Lives here: the routes under `/api` ([`router`]), reading of requests and writing of answers.
-//! May touch: `consent`, `identity`, `json`, `model`, `axum`.
+//! May touch: `consent`, `masking`, `identity`, `json`, `model`, `axum`.
 //! Must never: name `store`, `vault` or `policy`; decide; believe a patient's name from anywhere but the token.
 
 mod answer;
@@ -11,6 +11,7 @@ mod requests;
 mod session;
 #[cfg(test)]
 mod tests;
+mod visibility;
 
 use std::sync::Arc;
 
@@ -19,11 +20,14 @@ use axum::routing::{get, post};
 
 use crate::consent::Consents;
 use crate::identity::Authenticator;
+use crate::masking::Masking;
 
 /// What the routes need.
 pub struct Patients {
     /// The deeds over consents.
     pub consents: Arc<Consents>,
+    /// The deeds over visibility codes.
+    pub masking: Arc<Masking>,
     /// Checks access tokens.
     pub authenticator: Arc<Authenticator>,
     /// The public base of these routes (`https://garant.example`, nothing after), to which proofs of possession are
@@ -39,6 +43,8 @@ pub fn router(patients: Arc<Patients>) -> Router {
         .route("/api/consents/{id}", get(consents::one))
         .route("/api/consents/{id}/revoke", post(consents::revoke))
         .route("/api/preview", post(consents::preview))
+        .route("/api/records/{resource_type}/{id}/visibility", get(visibility::codes))
+        .route("/api/records/{resource_type}/{id}/visibility/{code}", post(visibility::set).delete(visibility::lift))
         .route("/api/requests", get(requests::list).post(requests::ask))
         .route("/api/requests/{id}/decline", post(requests::decline))
         .with_state(patients)

@@ -23,6 +23,7 @@ impl Door {
     fn of(world: &World) -> Self {
         Self(router(Arc::new(Patients {
             consents: Arc::clone(&world.house.consents),
+            masking: Arc::clone(&world.house.masking),
             authenticator: Arc::clone(&world.house.authenticator),
             base_url: "https://garant.example".into(),
         })))

@@ -131,6 +131,37 @@ impl Clinic {
         clinic
     }
 
+    /// The same with software that may ask for `scope`.
+    pub async fn with_software(self, house: &House, scope: &str) -> Self {
+        let client = ClientId::random(&*house.chance).unwrap();
+        let party = Party::Client(Client {
+            id: client,
+            organisation: self.organisation,
+            name: "Logiciel".to_owned(),
+            profile: Profile::Smart,
+            keys: vec![self.key.jwk.clone()],
+            redirects: Vec::new(),
+            scopes: vec![scope.parse().unwrap()],
+            active: true,
+        });
+        house.enrolments.enrol(&party).await.unwrap();
+        Self { client, ..self }
+    }
+
+    /// A token for `scope`, without HTTP.
+    pub async fn token_for(&self, house: &House, scope: &str) -> String {
+        let assertion = self.assertion(house.config.issuer(), house.clock.now());
+        let scope = format!("system/{scope}");
+        let request = TokenRequest {
+            grant_type: "client_credentials",
+            assertion_type: Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            assertion: Some(&assertion),
+            scope: &scope,
+            ..TokenRequest::default()
+        };
+        house.issuer.issue(request).await.unwrap().token
+    }
+
     /// Who asks, as a good token would say it.
     pub fn bearer(&self) -> Bearer {
         Bearer {

@@ -229,6 +229,17 @@ const ROWS: [(&str, &str, &str); 39] = [
     ("POST", "/api/requests", "/api/requests"),
     ("POST", "/api/requests/{id}/decline", "/api/requests/CONSENT/decline"),
     ("POST", "/api/consents/{id}/revoke", "/api/consents/CONSENT/revoke"),
+    ("GET", "/api/records/{resource_type}/{id}/visibility", "/api/records/Observation/RECORD/visibility"),
+    (
+        "POST",
+        "/api/records/{resource_type}/{id}/visibility/{code}",
+        "/api/records/Observation/RECORD/visibility/MASQUE_PT",
+    ),
+    (
+        "DELETE",
+        "/api/records/{resource_type}/{id}/visibility/{code}",
+        "/api/records/Observation/RECORD/visibility/MASQUE_PT",
+    ),
     ("POST", "/oauth/token", "/oauth/token"),
     ("POST", "/oauth/par", "/oauth/par"),
     ("POST", "/oauth/introspect", "/oauth/introspect"),

@@ -232,7 +232,7 @@ fn the_oracle_misses_every_condition_that_is_taken_away() {
         let id = FILES[file].1[..at].rsplit("@id(").next().unwrap().split(')').next().unwrap();
         let condition = FILES[file].1[at..].lines().nth(1).unwrap();
         // Grants are asked elsewhere; a patient's own access is limited alike by both sets, each by itself enough.
-        if id.contains("grant") || id.contains("own") {
+        if id.contains("grant") || id.contains("own") || id.contains("mask") {
             continue;
         }
         taken += 1;

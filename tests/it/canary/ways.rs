@@ -154,12 +154,10 @@ pub const OF_ONE: &[Way] = &[
     // the patients' own interface
     ("GET", "/api/records/{type}/{hidden}", &[], ""),
     ("GET", "/api/records/{type}/{hidden}/visibility", &[], ""),
-    (
-        "POST",
-        "/api/records/{type}/{hidden}/visibility",
-        &["Content-Type: application/json"],
-        r#"{"add":["MASQUE_PT"]}"#,
-    ),
+    ("POST", "/api/records/{type}/{hidden}/visibility/MASQUE_PT", &[], ""),
+    ("POST", "/api/records/{type}/{hidden}/visibility/NOSUCH", &[], ""),
+    ("DELETE", "/api/records/{type}/{hidden}/visibility/MASQUE_PS", &[], ""),
+    ("DELETE", "/api/records/{type}/{hidden}/visibility/INVISIBLE_PATIENT", &[], ""),
     ("GET", "/api/consents/{hidden}", &[], ""),
 ];
 
@@ -263,6 +261,7 @@ pub const OF_ALL: &[Way] = &[
     ("GET", "/fhir/Patient?identifier=urn:secret|{secret}", &[], ""),
     ("GET", "/fhir/Patient?name={secret}", &[], ""),
     ("GET", "/fhir/_history", &[], ""),
+    ("GET", "/fhir/_page/AAAA", &[], ""),
     ("GET", "/fhir?_type=Observation,Condition&patient=Patient/{patient}", &[], ""),
     ("POST", "/fhir/_search", &[FORM], "_type=Observation&patient=Patient/{patient}"),
     ("GET", "/fhir/Observation/{seen}", &[], ""),
