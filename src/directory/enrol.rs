@@ -93,7 +93,8 @@ impl Enrolments {
         let signature = self.registry.sign(body.as_bytes()).map_err(|_| Unrecorded::Sealing)?.to_vec();
         let id = DeedId::ordered(&*self.clock, &*self.chance)?;
         let mut deed = self.ledger.prepare(id, act, about(party), None).await?;
-        deed.writes.push(Write::Party { party: party.id(), kind: party.kind(), revision, body, signature });
+        let number = party.number().to_owned();
+        deed.writes.push(Write::Party { party: party.id(), kind: party.kind(), number, revision, body, signature });
         match self.ledger.record(deed).await {
             Ok(Placed::Done { .. }) => Ok(()),
             Ok(Placed::Stale) | Err(Unrecorded::Unplaced(Unplaced::Taken)) => Err(EnrolError::Changed),

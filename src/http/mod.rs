@@ -1,19 +1,25 @@
 //! The porch that all doors share.
 //!
-//! Lives here: errors to responses, credentials from headers, bodies with limits, strict query strings, and the
-//! checks every request passes first.
+//! Lives here: errors to responses, credentials from headers, cookies, forms that only our own pages may send, pages'
+//! headers, bodies with limits, strict query strings, and the checks every request passes first.
 //! May touch: `identity` (who asks), `fhir` (outcomes), `release` (what is withheld); `axum`.
 //! Must never: contain a route; put a reason into a body.
 
 mod answer;
 mod body;
+mod cookie;
+mod forms;
 mod front;
+mod page;
 mod pairs;
 mod withheld;
 
 pub use answer::{FHIR_JSON, fhir, problem, unauthorized};
 pub use body::{TooMuch, read_body};
+pub use cookie::{Cookies, SESSION};
+pub use forms::{Fields, form_token, is_own_form};
 pub use front::{Sound, guard, shut_unless_sound};
+pub use page::{page, see_other};
 pub use pairs::{BadPairs, Pair, pairs};
 pub use withheld::withheld;
 

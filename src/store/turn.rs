@@ -18,7 +18,11 @@ pub enum Write {
     /// A device or passkey of a patient.
     Device { patient: PatientId, device: DeviceId, state: &'static str, body: String, signature: Vec<u8> },
     /// An organisation, a professional or a client; a later revision replaces the earlier.
-    Party { party: [u8; 16], kind: &'static str, revision: i64, body: String, signature: Vec<u8> },
+    Party { party: [u8; 16], kind: &'static str, number: String, revision: i64, body: String, signature: Vec<u8> },
+    /// An invitation to link an account.
+    Invitation { patient: PatientId, tag: [u8; 32], expires: Timestamp, seal: Vec<u8> },
+    /// An account linked by an invitation, which is used up and must not have ended at `since`.
+    Account { patient: PatientId, tag: [u8; 32], invitation: [u8; 32], since: Timestamp, seal: Vec<u8> },
     /// The first version of a record.
     Record(NewRecord),
     /// A revision of a consent, which becomes the current one.
@@ -207,16 +211,14 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                 let (body, signature) = (body.as_str().into(), signature.as_slice().into());
                 turn.run(SQL, &[patient, device, (*state).into(), body, signature, name.into()]).await?;
             }
-            Write::Party { party, kind, revision, body, signature } => {
-                // A revision that is not the next one touches nothing and is reported as taken.
-                const SQL: &str = "INSERT INTO party (party, kind, revision, body, signature, updated_by) \
-                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (party) DO UPDATE SET revision = excluded.revision, \
-                     body = excluded.body, signature = excluded.signature, updated_by = excluded.updated_by \
-                     WHERE party.revision = excluded.revision - 1";
-                let (body, signature) = (body.as_str().into(), signature.as_slice().into());
-                let args = [party.into(), (*kind).into(), (*revision).into(), body, signature, name.into()];
-                one(turn.run(SQL, &args).await?)?;
+            Write::Party { .. } => apply_party(turn, name, write).await?,
+            Write::Invitation { patient, tag, expires, seal } => {
+                const SQL: &str =
+                    "INSERT INTO invitation (patient, tag, expires, seal, updated_by) VALUES ($1, $2, $3, $4, $5)";
+                let (patient, seal) = (patient.as_bytes().into(), seal.as_slice().into());
+                turn.run(SQL, &[patient, tag.into(), expires.0.into(), seal, name.into()]).await?;
             }
+            Write::Account { .. } => apply_account(turn, name, write).await?,
             Write::Import { tag } => {
                 const SQL: &str = "INSERT INTO import_file (tag, leaf, updated_by) VALUES ($1, $2, $3)";
                 turn.run(SQL, &[tag.into(), leaf.into(), name.into()]).await?;
@@ -238,6 +240,28 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
         }
     }
     apply_records(turn, name, leaf, &records).await
+}
+
+async fn apply_party(turn: &mut Turn<'_>, name: &'static str, write: &Write) -> Result<(), DbError> {
+    // A revision that is not the next one touches nothing and is reported as taken.
+    const SQL: &str = "INSERT INTO party (party, kind, number, revision, body, signature, updated_by) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (party) DO UPDATE SET number = excluded.number, \
+         revision = excluded.revision, body = excluded.body, signature = excluded.signature, \
+         updated_by = excluded.updated_by WHERE party.revision = excluded.revision - 1";
+    let Write::Party { party, kind, number, revision, body, signature } = write else { return Ok(()) };
+    let (body, signature) = (body.as_str().into(), signature.as_slice().into());
+    let args = [party.into(), (*kind).into(), number.as_str().into(), (*revision).into(), body, signature, name.into()];
+    one(turn.run(SQL, &args).await?)
+}
+
+async fn apply_account(turn: &mut Turn<'_>, name: &'static str, write: &Write) -> Result<(), DbError> {
+    // Of any number of racing logins with one invitation exactly one links its account.
+    const USED: &str = "DELETE FROM invitation WHERE patient = $1 AND tag = $2 AND expires > $3";
+    const SQL: &str = "INSERT INTO account (patient, tag, since, seal, updated_by) VALUES ($1, $2, $3, $4, $5)";
+    let Write::Account { patient, tag, invitation, since, seal } = write else { return Ok(()) };
+    one(turn.run(USED, &[patient.as_bytes().into(), invitation.into(), since.0.into()]).await?)?;
+    let args = [patient.as_bytes().into(), tag.into(), since.0.into(), seal.as_slice().into(), name.into()];
+    turn.run(SQL, &args).await.map(|_| ())
 }
 
 async fn apply_records(
@@ -322,6 +346,8 @@ async fn forget(turn: &mut Turn<'_>, patient: PatientId) -> Result<(), DbError> 
         "DELETE FROM content WHERE patient = $1",
         "DELETE FROM record WHERE patient = $1",
         "DELETE FROM identifier WHERE patient = $1",
+        "DELETE FROM account WHERE patient = $1",
+        "DELETE FROM invitation WHERE patient = $1",
         "DELETE FROM consent_request WHERE patient = $1",
         "UPDATE consent SET state = 'ended', updated_by = 'forget' WHERE patient = $1",
     ] {

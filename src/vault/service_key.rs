@@ -1,5 +1,5 @@
 //! The deployment's own keys: one each for the blind index, row MACs, access
-//! tokens, consent tokens, the log and the registry.
+//! tokens, consent tokens, sign-in at identity providers, the log and the registry.
 
 use super::bind::Binding;
 use super::epoch::Epochs;
@@ -18,6 +18,8 @@ pub(super) struct ServiceKeys {
     pub(super) access: TokenSigner,
     /// Signs consent tokens, and nothing else (J30).
     pub(super) consent: TokenSigner,
+    /// Signs what shows identity providers who we are, and nothing else.
+    pub(super) sign_in: TokenSigner,
     pub(super) log: LogSigner,
     pub(super) registry: RegistrySigner,
 }
@@ -56,7 +58,7 @@ impl WrappedService {
         wrap::wrap(kek, &self.place(deployment, epoch)?, secret.expose(), chance)
     }
 
-    /// All rows; there are six.
+    /// All rows; there are seven.
     pub(super) async fn all(db: &Db) -> Result<Vec<Self>, VaultError> {
         const SQL: &str = "SELECT name, version, epoch, wrapped, public_key FROM service_key ORDER BY name, version";
         let read = |row: &crate::db::Row<'_>| {
@@ -83,9 +85,9 @@ impl ServiceKeys {
                            VALUES ($1, 1, $2, $3, $4, 'init keystore')";
         let (epoch, kek) = epochs.current();
         let mut statements = Vec::new();
-        for name in ["index", "row", "access", "consent", "log", "registry"] {
+        for name in ["index", "row", "access", "consent", "sign-in", "log", "registry"] {
             let (secret, public) = match name {
-                "access" | "consent" => token::generate()?,
+                "access" | "consent" | "sign-in" => token::generate()?,
                 "log" | "registry" => {
                     let seed = Key::fresh(chance)?;
                     (Secret::new(seed.0.to_vec()), sign::public_of(&seed)?)
@@ -110,12 +112,13 @@ impl ServiceKeys {
         };
         let key = |name: &str| find(name).and_then(|(secret, public)| Ok((Key::read(&secret)?, public)));
         let (log, registry) = (key("log")?, key("registry")?);
-        let (access, consent) = (find("access")?, find("consent")?);
+        let (access, consent, sign_in) = (find("access")?, find("consent")?, find("sign-in")?);
         Ok(Self {
             index: Indexer::new(&key("index")?.0),
             row: RowMac::new(&key("row")?.0),
             access: TokenSigner::read(&access.0, access.1)?,
             consent: TokenSigner::read(&consent.0, consent.1)?,
+            sign_in: TokenSigner::read(&sign_in.0, sign_in.1)?,
             log: LogSigner::read(&log.0, log.1)?,
             registry: RegistrySigner::read(&registry.0, registry.1)?,
         })
