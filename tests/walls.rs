@@ -44,7 +44,7 @@ const HOUSE: &[Room] = &[
     // deeds
     Room("directory",  &["chance", "clock", "db", "id", "json", "ledger", "model", "recall", "store", "vault"], &["ring", "serde_json", "thiserror"]),
     Room("consent",    &["chance", "clock", "db", "directory", "id", "json", "ledger", "model", "policy", "proof", "recall", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "time", "tracing"]),
-    Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "ledger", "model", "proof", "recall", "store", "vault"], &["ring", "thiserror"]),
+    Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "ledger", "model", "proof", "recall", "secret", "store", "vault"], &["ring", "thiserror", "tracing"]),
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
     Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),

@@ -15,7 +15,7 @@ use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Issuer, Patients};
+use crate::identity::{Authenticator, Issuer, Patients, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -99,6 +99,8 @@ pub struct House {
     pub patients: Arc<Patients>,
     /// The deeds of patients over their consents.
     pub consents: Arc<Consents>,
+    /// Who is signed in.
+    pub sessions: Arc<Sessions>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
     /// Checks access tokens.
@@ -201,6 +203,7 @@ impl House {
             intake: Arc::new(rooms.intake(&patients)),
             enrolments: Arc::new(rooms.enrolments()),
             consents: Arc::new(rooms.consents()),
+            sessions: Arc::new(rooms.sessions()),
             issuer: Arc::new(rooms.issuer()),
             authenticator: Arc::new(rooms.authenticator()?),
             sound: Arc::new(AtomicBool::new(true)),

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::consent::{Checker, Consents};
 use crate::directory::{Enrolments, Register};
-use crate::identity::{Authenticator, Issuer, Patients};
+use crate::identity::{Authenticator, Issuer, Patients, Sessions};
 use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Ledger, Needs, Publisher, Sequencer};
@@ -161,6 +161,17 @@ impl Rooms {
             mac: self.keyring.row_mac(),
             signer: self.keyring.consent_signer(),
             origins: self.config.origins.clone(),
+            clock: Arc::clone(&self.clock),
+            chance: Arc::clone(&self.chance),
+        }
+    }
+
+    pub(super) fn sessions(&self) -> Sessions {
+        Sessions {
+            store: self.store.clone(),
+            register: Arc::clone(&self.register),
+            mac: self.keyring.row_mac(),
+            indexer: self.keyring.indexer(),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         }

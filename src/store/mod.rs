@@ -13,6 +13,7 @@ pub mod gather;
 pub mod log;
 pub mod registry;
 pub mod rows;
+pub mod sessions;
 pub mod turn;
 
 use crate::db::{Db, DbError, Migration, Settings};

@@ -26,6 +26,7 @@ mod house;
 mod process;
 mod proxy;
 mod scan;
+mod sessions;
 mod wire;
 
 mod doors;

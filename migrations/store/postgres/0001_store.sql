@@ -59,6 +59,38 @@ COMMENT ON COLUMN device.body IS 'The enrolment as signed: canonical JSON with t
 COMMENT ON COLUMN device.signature IS 'Registry signature over body.';
 COMMENT ON COLUMN device.updated_by IS 'Name of the transaction.';
 
+CREATE TABLE account (
+    patient BYTEA NOT NULL,
+    tag BYTEA NOT NULL,
+    since BIGINT NOT NULL,
+    seal BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, tag)
+);
+COMMENT ON TABLE account IS 'Accounts at identity providers through which patients sign in.';
+COMMENT ON COLUMN account.patient IS 'Whose account.';
+COMMENT ON COLUMN account.tag IS 'HMAC of issuer and subject, 32 bytes.';
+COMMENT ON COLUMN account.since IS 'When it was linked, µs.';
+COMMENT ON COLUMN account.seal IS 'MAC over patient, tag and time.';
+COMMENT ON COLUMN account.updated_by IS 'Name of the transaction.';
+CREATE UNIQUE INDEX account_tag ON account (tag);
+
+CREATE TABLE invitation (
+    patient BYTEA NOT NULL,
+    tag BYTEA NOT NULL,
+    expires BIGINT NOT NULL,
+    seal BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, tag)
+);
+COMMENT ON TABLE invitation IS 'Invitations to link an account, each for one use.';
+COMMENT ON COLUMN invitation.patient IS 'Who is invited.';
+COMMENT ON COLUMN invitation.tag IS 'HMAC of the code, 32 bytes.';
+COMMENT ON COLUMN invitation.expires IS 'When it ends, µs.';
+COMMENT ON COLUMN invitation.seal IS 'MAC over patient, tag and end.';
+COMMENT ON COLUMN invitation.updated_by IS 'Name of the transaction.';
+CREATE UNIQUE INDEX invitation_tag ON invitation (tag);
+
 CREATE TABLE party (
     party BYTEA NOT NULL,
     kind TEXT NOT NULL,
@@ -265,36 +297,77 @@ COMMENT ON COLUMN import_file.tag IS 'Keyed tag of the file''s SHA-256, 32 bytes
 COMMENT ON COLUMN import_file.leaf IS 'Log index of the admission.';
 COMMENT ON COLUMN import_file.updated_by IS 'Name of the transaction.';
 
--- --- sign-in of people at their identity provider
-
-CREATE TABLE account (
-    patient BYTEA NOT NULL,
-    tag BYTEA NOT NULL,
-    since BIGINT NOT NULL,
-    seal BYTEA NOT NULL,
-    updated_by TEXT NOT NULL,
-    PRIMARY KEY (patient, tag)
-);
-COMMENT ON TABLE account IS 'Accounts at identity providers through which patients sign in.';
-COMMENT ON COLUMN account.patient IS 'Whose account.';
-COMMENT ON COLUMN account.tag IS 'HMAC of issuer and subject, 32 bytes.';
-COMMENT ON COLUMN account.since IS 'When it was linked, µs.';
-COMMENT ON COLUMN account.seal IS 'MAC over patient, tag and time.';
-COMMENT ON COLUMN account.updated_by IS 'Name of the transaction.';
-CREATE UNIQUE INDEX account_tag ON account (tag);
-
-CREATE TABLE invitation (
-    patient BYTEA NOT NULL,
-    tag BYTEA NOT NULL,
+CREATE TABLE session (
+    session BYTEA NOT NULL,
+    kind TEXT NOT NULL,
+    person BYTEA NOT NULL,
+    login BYTEA NOT NULL,
+    provider_session BYTEA NOT NULL,
+    means TEXT NOT NULL,
+    authenticated BIGINT NOT NULL,
+    began BIGINT NOT NULL,
+    used BIGINT NOT NULL,
     expires BIGINT NOT NULL,
     seal BYTEA NOT NULL,
     updated_by TEXT NOT NULL,
-    PRIMARY KEY (patient, tag)
+    PRIMARY KEY (session)
 );
-COMMENT ON TABLE invitation IS 'Invitations to link an account, each for one use.';
-COMMENT ON COLUMN invitation.patient IS 'Who is invited.';
-COMMENT ON COLUMN invitation.tag IS 'HMAC of the code, 32 bytes.';
-COMMENT ON COLUMN invitation.expires IS 'When it ends, µs.';
-COMMENT ON COLUMN invitation.seal IS 'MAC over patient, tag and end.';
-COMMENT ON COLUMN invitation.updated_by IS 'Name of the transaction.';
-CREATE UNIQUE INDEX invitation_tag ON invitation (tag);
+COMMENT ON TABLE session IS 'People who are signed in; a row that is gone is a session that is over.';
+COMMENT ON COLUMN session.session IS 'SHA-256 of the cookie, 32 bytes.';
+COMMENT ON COLUMN session.kind IS 'patient or professional.';
+COMMENT ON COLUMN session.person IS 'Who, 16 bytes.';
+COMMENT ON COLUMN session.login IS 'Keyed tag of the provider and its name for the person; empty when there was none.';
+COMMENT ON COLUMN session.provider_session IS 'Keyed tag of the provider and its session; empty when it named none.';
+COMMENT ON COLUMN session.means IS 'How the person was identified: acr, then the methods, separated by blanks.';
+COMMENT ON COLUMN session.authenticated IS 'When the person was identified, µs.';
+COMMENT ON COLUMN session.began IS 'When it began, µs.';
+COMMENT ON COLUMN session.used IS 'When it was last seen, µs, to the minute.';
+COMMENT ON COLUMN session.expires IS 'When it ends whatever happens, µs.';
+COMMENT ON COLUMN session.seal IS 'MAC over the row but for its last use.';
+COMMENT ON COLUMN session.updated_by IS 'Name of the transaction.';
+CREATE INDEX session_person ON session (person);
+CREATE INDEX session_login ON session (login);
+CREATE INDEX session_provider_session ON session (provider_session);
+CREATE INDEX session_expires ON session (expires);
+
+CREATE TABLE oauth_grant (
+    id BYTEA NOT NULL,
+    client BYTEA NOT NULL,
+    person BYTEA NOT NULL,
+    session BYTEA NOT NULL,
+    expires BIGINT NOT NULL,
+    seal BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (id)
+);
+COMMENT ON TABLE oauth_grant IS 'What people allowed software in their name; a row that is gone is a grant that has ended.';
+COMMENT ON COLUMN oauth_grant.id IS 'Id, 16 bytes; every token of the grant names it.';
+COMMENT ON COLUMN oauth_grant.client IS 'Which software, 16 bytes.';
+COMMENT ON COLUMN oauth_grant.person IS 'Keyed tag of the person, 32 bytes.';
+COMMENT ON COLUMN oauth_grant.session IS 'The session it ends with; empty when it outlives its session.';
+COMMENT ON COLUMN oauth_grant.expires IS 'When it ends whatever happens, µs.';
+COMMENT ON COLUMN oauth_grant.seal IS 'MAC over the row.';
+COMMENT ON COLUMN oauth_grant.updated_by IS 'Name of the transaction.';
+CREATE INDEX oauth_grant_person ON oauth_grant (person);
+CREATE INDEX oauth_grant_session ON oauth_grant (session);
+CREATE INDEX oauth_grant_expires ON oauth_grant (expires);
+
+CREATE TABLE oauth_secret (
+    secret BYTEA NOT NULL,
+    kind TEXT NOT NULL,
+    family BYTEA NOT NULL,
+    body BYTEA NOT NULL,
+    expires BIGINT NOT NULL,
+    used BIGINT NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (secret)
+);
+COMMENT ON TABLE oauth_secret IS 'Secrets that were given out: pushed requests, pages shown, codes, refresh tokens.';
+COMMENT ON COLUMN oauth_secret.secret IS 'SHA-256 of the secret, 32 bytes.';
+COMMENT ON COLUMN oauth_secret.kind IS 'request, page, code or refresh.';
+COMMENT ON COLUMN oauth_secret.family IS 'The grant it belongs to; empty before there is one.';
+COMMENT ON COLUMN oauth_secret.body IS 'What it stands for, sealed.';
+COMMENT ON COLUMN oauth_secret.expires IS 'When it ends, µs.';
+COMMENT ON COLUMN oauth_secret.used IS 'When it was used up, µs; 0 while it was not.';
+COMMENT ON COLUMN oauth_secret.updated_by IS 'Name of the transaction.';
+CREATE INDEX oauth_secret_expires ON oauth_secret (expires);

@@ -59,6 +59,38 @@ CREATE TABLE device (
     PRIMARY KEY (patient, device)
 ) STRICT, WITHOUT ROWID;
 
+-- Accounts at identity providers through which patients sign in.
+CREATE TABLE account (
+    -- Whose account.
+    patient BLOB NOT NULL,
+    -- HMAC of issuer and subject, 32 bytes.
+    tag BLOB NOT NULL,
+    -- When it was linked, µs.
+    since INTEGER NOT NULL,
+    -- MAC over patient, tag and time.
+    seal BLOB NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, tag)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX account_tag ON account (tag);
+
+-- Invitations to link an account, each for one use.
+CREATE TABLE invitation (
+    -- Who is invited.
+    patient BLOB NOT NULL,
+    -- HMAC of the code, 32 bytes.
+    tag BLOB NOT NULL,
+    -- When it ends, µs.
+    expires INTEGER NOT NULL,
+    -- MAC over patient, tag and end.
+    seal BLOB NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, tag)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX invitation_tag ON invitation (tag);
+
 -- Organisations, professionals and software enrolled by the guarantor: a public register.
 CREATE TABLE party (
     -- Id, 16 bytes.
@@ -251,36 +283,77 @@ CREATE TABLE import_file (
     PRIMARY KEY (tag)
 ) STRICT, WITHOUT ROWID;
 
--- --- sign-in of people at their identity provider
-
--- Accounts at identity providers through which patients sign in.
-CREATE TABLE account (
-    -- Whose account.
-    patient BLOB NOT NULL,
-    -- HMAC of issuer and subject, 32 bytes.
-    tag BLOB NOT NULL,
-    -- When it was linked, µs.
-    since INTEGER NOT NULL,
-    -- MAC over patient, tag and time.
+-- People who are signed in; a row that is gone is a session that is over.
+CREATE TABLE session (
+    -- SHA-256 of the cookie, 32 bytes.
+    session BLOB NOT NULL,
+    -- patient or professional.
+    kind TEXT NOT NULL,
+    -- Who, 16 bytes.
+    person BLOB NOT NULL,
+    -- Keyed tag of the provider and its name for the person; empty when there was none.
+    login BLOB NOT NULL,
+    -- Keyed tag of the provider and its session; empty when it named none.
+    provider_session BLOB NOT NULL,
+    -- How the person was identified: acr, then the methods, separated by blanks.
+    means TEXT NOT NULL,
+    -- When the person was identified, µs.
+    authenticated INTEGER NOT NULL,
+    -- When it began, µs.
+    began INTEGER NOT NULL,
+    -- When it was last seen, µs, to the minute.
+    used INTEGER NOT NULL,
+    -- When it ends whatever happens, µs.
+    expires INTEGER NOT NULL,
+    -- MAC over the row but for its last use.
     seal BLOB NOT NULL,
     -- Name of the transaction.
     updated_by TEXT NOT NULL,
-    PRIMARY KEY (patient, tag)
+    PRIMARY KEY (session)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX account_tag ON account (tag);
+CREATE INDEX session_person ON session (person);
+CREATE INDEX session_login ON session (login);
+CREATE INDEX session_provider_session ON session (provider_session);
+CREATE INDEX session_expires ON session (expires);
 
--- Invitations to link an account, each for one use.
-CREATE TABLE invitation (
-    -- Who is invited.
-    patient BLOB NOT NULL,
-    -- HMAC of the code, 32 bytes.
-    tag BLOB NOT NULL,
+-- What people allowed software in their name; a row that is gone is a grant that has ended.
+CREATE TABLE oauth_grant (
+    -- Id, 16 bytes; every token of the grant names it.
+    id BLOB NOT NULL,
+    -- Which software, 16 bytes.
+    client BLOB NOT NULL,
+    -- Keyed tag of the person, 32 bytes.
+    person BLOB NOT NULL,
+    -- The session it ends with; empty when it outlives its session.
+    session BLOB NOT NULL,
+    -- When it ends whatever happens, µs.
+    expires INTEGER NOT NULL,
+    -- MAC over the row.
+    seal BLOB NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX oauth_grant_person ON oauth_grant (person);
+CREATE INDEX oauth_grant_session ON oauth_grant (session);
+CREATE INDEX oauth_grant_expires ON oauth_grant (expires);
+
+-- Secrets that were given out: pushed requests, pages shown, codes, refresh tokens.
+CREATE TABLE oauth_secret (
+    -- SHA-256 of the secret, 32 bytes.
+    secret BLOB NOT NULL,
+    -- request, page, code or refresh.
+    kind TEXT NOT NULL,
+    -- The grant it belongs to; empty before there is one.
+    family BLOB NOT NULL,
+    -- What it stands for, sealed.
+    body BLOB NOT NULL,
     -- When it ends, µs.
     expires INTEGER NOT NULL,
-    -- MAC over patient, tag and end.
-    seal BLOB NOT NULL,
+    -- When it was used up, µs; 0 while it was not.
+    used INTEGER NOT NULL,
     -- Name of the transaction.
     updated_by TEXT NOT NULL,
-    PRIMARY KEY (patient, tag)
+    PRIMARY KEY (secret)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX invitation_tag ON invitation (tag);
+CREATE INDEX oauth_secret_expires ON oauth_secret (expires);
