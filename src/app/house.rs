@@ -15,7 +15,7 @@ use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Issuer, Patients, Sessions};
+use crate::identity::{Authenticator, Issuer, Logins, Patients, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -101,6 +101,8 @@ pub struct House {
     pub consents: Arc<Consents>,
     /// Who is signed in.
     pub sessions: Arc<Sessions>,
+    /// Signs people in and out.
+    pub logins: Arc<Logins>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
     /// Checks access tokens.
@@ -197,13 +199,15 @@ impl House {
     fn assemble(means: Means, store: Store, keyring: Keyring) -> Result<(Arc<Self>, Chores), Cannot> {
         let (rooms, sequencer) = Rooms::new(means, store, keyring)?;
         let patients = Arc::new(rooms.patients());
+        let sessions = Arc::new(rooms.sessions());
         let house = Self {
             publisher: Arc::new(rooms.publisher()?),
             door: Arc::new(rooms.door()),
             intake: Arc::new(rooms.intake(&patients)),
             enrolments: Arc::new(rooms.enrolments()),
             consents: Arc::new(rooms.consents()),
-            sessions: Arc::new(rooms.sessions()),
+            logins: Arc::new(rooms.logins(&patients, &sessions)?),
+            sessions,
             issuer: Arc::new(rooms.issuer()),
             authenticator: Arc::new(rooms.authenticator()?),
             sound: Arc::new(AtomicBool::new(true)),

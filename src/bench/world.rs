@@ -11,7 +11,7 @@ use super::{BASE_URL, PASSPHRASE, Plan, Trouble};
 use crate::app::{House, Means, found};
 use crate::chance::SystemChance;
 use crate::clock::{Stopwatch, SystemClock};
-use crate::config::{Config, RootConfig};
+use crate::config::{Config, RootConfig, SignInConfig};
 use crate::db::Spare;
 use crate::directory::{Client, Organisation, Party, Professional, Profile};
 use crate::id::{ClientId, OrganisationId, ProfessionalId};
@@ -68,6 +68,7 @@ impl World {
             readers: plan.readers,
             checkpoint_secs: 1,
             origins: Vec::new(),
+            sign_in: SignInConfig::default(),
         };
         let founded = found(means(folder.clone(), config)).await?;
         let filled = fill(&founded.house, plan).await;

@@ -165,9 +165,11 @@ impl Provider {
         let subject = SubjectIdentifier::new(arrival.subject.clone());
         let request = client.user_info(access.clone(), Some(subject)).map_err(Unproved::refused)?;
         let said: UserInfoClaims<Further, CoreGenderClaim> =
-            request.request_async(&self.fetch).await.map_err(|error| match error {
-                UserInfoError::Request(error) => Unproved::Unreachable(error.to_string()),
-                other => Unproved::refused(format!("userinfo: {other}")),
+            request.request_async(&self.fetch).await.map_err(|error| {
+                if let UserInfoError::Request(error) = error {
+                    return Unproved::Unreachable(error.to_string());
+                }
+                Unproved::refused(format!("userinfo: {error}"))
             })?;
         for (name, value) in &said.additional_claims().0 {
             // What the signed token says stands.

@@ -91,10 +91,11 @@ impl Provider {
     async fn discover(&self) -> Result<Metadata, Unproved> {
         let issuer = IssuerUrl::new(self.settings.issuer.clone())
             .map_err(|_| Unproved::Settings("the issuer is not a URL"))?;
-        let metadata = Metadata::discover_async(issuer, &self.fetch).await.map_err(|error| match error {
-            DiscoveryError::Request(error) => Unproved::Unreachable(error.to_string()),
-            DiscoveryError::Response(status, ..) => Unproved::Unreachable(format!("discovery answers {status}")),
-            other => Unproved::refused(other),
+        let metadata = Metadata::discover_async(issuer, &self.fetch).await.map_err(|error| {
+            if let DiscoveryError::Request(_) | DiscoveryError::Response(..) = error {
+                return Unproved::Unreachable(format!("discovery: {error}"));
+            }
+            Unproved::refused(error)
         })?;
         let extra = metadata.additional_metadata();
         let places = [

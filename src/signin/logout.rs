@@ -12,7 +12,7 @@ use super::language::english;
 use super::local::DEFAULT;
 use super::login::{HINT, foreign, put};
 use super::pages::{Account, Line, show, trouble};
-use crate::http::{Fields, SESSION, form_token, is_own_form, problem, see_other};
+use crate::http::{Fields, SESSION, is_own_form, problem, see_other};
 use crate::identity::{Kind, NotEnded, SignedIn, Who};
 
 const JSON: &str = "application/json";

@@ -11,6 +11,7 @@ mod local;
 mod login;
 mod logout;
 mod pages;
+mod words;
 
 use std::sync::Arc;
 

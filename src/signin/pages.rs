@@ -5,12 +5,13 @@ use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Response, StatusCode};
 
+use super::words::told;
 use crate::http;
 use crate::identity::LoginError;
-use crate::openid::Unproved;
 
 /// The choice between the two ways to sign in.
 #[derive(Template)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that the page shows or not")]
 #[template(path = "signin/login.html")]
 pub(super) struct Choice<'p> {
     pub(super) english: bool,
@@ -80,11 +81,9 @@ pub(super) fn trouble(error: &LoginError, english: bool) -> Response<Body> {
     if let LoginError::Unavailable(source) = error {
         tracing::error!(%source, "a login could not be finished");
     }
-    let (status, fr, en) = words(error);
-    let lines = if english { en } else { fr };
-    let [title, what, then] = lines;
-    let again = LoginError::NotLinked { invited: false };
-    let first = std::mem::discriminant(error) == std::mem::discriminant(&again);
+    let told = told(error);
+    let [title, what, then] = if english { told.en } else { told.fr };
+    let first = matches!(error, LoginError::NotLinked { .. });
     let said = Said {
         english,
         title,
@@ -97,108 +96,5 @@ pub(super) fn trouble(error: &LoginError, english: bool) -> Response<Body> {
         },
         link: if english { "Sign in again" } else { "Se connecter à nouveau" },
     };
-    show(status, &said, &[])
-}
-
-type Words = [&'static str; 3];
-
-fn words(error: &LoginError) -> (StatusCode, Words, Words) {
-    match error {
-        LoginError::NotOffered => (
-            StatusCode::NOT_FOUND,
-            ["Connexion impossible ici", "Ce service n’offre pas cette façon de se connecter.", "Choisissez-en une autre."],
-            ["You cannot sign in this way", "This service does not offer this way to sign in.", "Choose another."],
-        ),
-        LoginError::NoAttempt => (
-            StatusCode::BAD_REQUEST,
-            [
-                "La connexion n’est pas allée au bout",
-                "Elle a pris trop de temps, ou elle a commencé dans un autre navigateur. Votre dossier n’est pas touché.",
-                "Recommencez depuis le début.",
-            ],
-            [
-                "Signing in was not completed",
-                "It took too long, or it began in another browser. Your record is not affected.",
-                "Start again from the beginning.",
-            ],
-        ),
-        LoginError::Denied(_) => (
-            StatusCode::FORBIDDEN,
-            [
-                "Vous n’êtes pas connecté",
-                "La connexion a été refusée ou abandonnée. Votre dossier n’est pas touché.",
-                "Vous pouvez recommencer quand vous voulez.",
-            ],
-            [
-                "You are not signed in",
-                "Signing in was refused or given up. Your record is not affected.",
-                "You can start again whenever you like.",
-            ],
-        ),
-        LoginError::NotLinked { invited: false } => (
-            StatusCode::FORBIDDEN,
-            [
-                "Ce compte n’est pas encore relié à un dossier",
-                "Nous vous avons reconnu, mais aucun dossier n’est relié à ce compte.",
-                "Recommencez avec le code d’invitation que vous avez reçu.",
-            ],
-            [
-                "This account is not linked to a record yet",
-                "You were recognised, but no record is linked to this account.",
-                "Start again with the invitation code you received.",
-            ],
-        ),
-        LoginError::NotLinked { invited: true } => (
-            StatusCode::FORBIDDEN,
-            [
-                "Ce code d’invitation ne marche pas",
-                "Il a déjà servi, il a pris fin, ou il est mal recopié. Rien n’a été relié.",
-                "Vérifiez-le, ou demandez-en un autre à l’organisme qui garde votre dossier.",
-            ],
-            [
-                "This invitation code does not work",
-                "It was used already, it has ended, or it was copied wrongly. Nothing was linked.",
-                "Check it, or ask the organisation that keeps your record for another.",
-            ],
-        ),
-        LoginError::NotEnrolled(_) => (
-            StatusCode::FORBIDDEN,
-            [
-                "Vous n’êtes pas inscrit ici",
-                "Vous avez été reconnu, mais l’annuaire de ce service ne vous connaît pas ainsi.",
-                "Demandez votre inscription au garant de ce service.",
-            ],
-            [
-                "You are not enrolled here",
-                "You were recognised, but this service's directory does not know you so.",
-                "Ask the guarantor of this service to enrol you.",
-            ],
-        ),
-        LoginError::Unproved(Unproved::Refused(_)) => (
-            StatusCode::FORBIDDEN,
-            [
-                "La connexion a été refusée",
-                "La réponse du fournisseur d’identité n’a pas pu être vérifiée. Votre dossier n’est pas touché.",
-                "Recommencez. Si cela se répète, prévenez-nous.",
-            ],
-            [
-                "Signing in was refused",
-                "The identity provider's answer could not be verified. Your record is not affected.",
-                "Start again. If it happens again, tell us.",
-            ],
-        ),
-        LoginError::Unproved(Unproved::Unreachable(_) | Unproved::Settings(_)) | LoginError::Unavailable(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            [
-                "La connexion ne répond pas",
-                "Le service d’identité ne répond pas en ce moment. Votre dossier n’est pas touché.",
-                "Réessayez dans quelques minutes.",
-            ],
-            [
-                "Signing in does not answer",
-                "The identity service does not answer at the moment. Your record is not affected.",
-                "Try again in a few minutes.",
-            ],
-        ),
-    }
+    show(told.status, &said, &[])
 }

@@ -21,12 +21,15 @@
     reason = "these tests look at the house from outside: at its processes, its databases and the real time"
 )]
 
+mod browser;
 mod cast;
 mod house;
+mod idp;
 mod process;
 mod proxy;
 mod scan;
 mod sessions;
+mod signin;
 mod wire;
 
 mod doors;

@@ -16,7 +16,7 @@ pub const LONGEST_ATTEMPT_SECONDS: i64 = 30 * 60;
 
 /// An attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Attempt {
+pub(super) struct Attempt {
     pub(super) kind: Kind,
     pub(super) expires: Timestamp,
     pub(super) english: bool,
