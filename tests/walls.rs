@@ -60,7 +60,7 @@ const HOUSE: &[Room] = &[
     Room("app",        EVERY_ROOM, &["askama", "ring", "serde", "serde_json", "axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tower", "tracing", "url", "std::fs", "std::net"]),
     Room("bench",      EVERY_ROOM, &["axum", "ring", "thiserror", "tokio", "std::fs", "std::net", "std::process", "std::thread"]),
     Room("cli",        EVERY_ROOM, &["axum", "clap", "hyper", "hyper_util", "http_body_util", "indicatif", "rustix", "serde_json", "thiserror", "tokio", "tracing", "tracing_subscriber", "std::env", "std::fs", "std::net", "std::process", "std::thread"]),
-    Room("main",       &["cli"], &["std::process"]),
+    Room("main",       &["cli"], &["mimalloc", "std::process"]),
     Room("lib",        &[], &[]),
 ];
 

@@ -15,7 +15,7 @@ use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Issuer, Logins, Patients, Sessions};
+use crate::identity::{Authenticator, Issuer, Logins, Patients, Possession, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::policy::{Engine, PolicyError};
@@ -105,6 +105,8 @@ pub struct House {
     pub logins: Arc<Logins>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
+    /// Takes proofs of possession.
+    pub possession: Arc<Possession>,
     /// Checks access tokens.
     pub authenticator: Arc<Authenticator>,
     /// The clock.
@@ -200,6 +202,7 @@ impl House {
         let (rooms, sequencer) = Rooms::new(means, store, keyring)?;
         let patients = Arc::new(rooms.patients());
         let sessions = Arc::new(rooms.sessions());
+        let possession = Arc::new(rooms.possession());
         let house = Self {
             publisher: Arc::new(rooms.publisher()?),
             door: Arc::new(rooms.door()),
@@ -208,10 +211,11 @@ impl House {
             consents: Arc::new(rooms.consents()),
             logins: Arc::new(rooms.logins(&patients, &sessions)?),
             sessions,
-            issuer: Arc::new(rooms.issuer()),
-            authenticator: Arc::new(rooms.authenticator()?),
+            issuer: Arc::new(rooms.issuer(&possession)),
+            authenticator: Arc::new(rooms.authenticator(&possession)?),
             sound: Arc::new(AtomicBool::new(true)),
             patients,
+            possession,
             folder: rooms.folder,
             config: rooms.config,
             store: rooms.store,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::demo::provider;
 use super::house::{Cannot, Means};
 use crate::asking::Asking;
 use crate::chance::Chance;
@@ -10,9 +11,8 @@ use crate::clock::Clock;
 use crate::config::{self, Config, ProviderConfig};
 use crate::consent::{Checker, Consents};
 use crate::directory::{Enrolments, Register};
-use crate::identity::{Authenticator, ClaimNames, Issuer, Logins, Patients, Sessions, Way};
+use crate::identity::{Authenticator, ClaimNames, Issuer, Logins, Patients, Possession, Sessions, Way};
 use crate::intake::Intake;
-use super::demo::provider;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Ledger, Needs, Publisher, Sequencer};
 use crate::openid::{Provider, Settings, Unproved};
@@ -223,26 +223,35 @@ impl Rooms {
         Ok(Some(Way { provider, secret, claims }))
     }
 
-    pub(super) fn issuer(&self) -> Issuer {
+    pub(super) fn possession(&self) -> Possession {
+        Possession {
+            store: self.store.clone(),
+            mac: self.keyring.nonce_mac(),
+            nonces_demanded: self.config.doors.dpop_nonces,
+        }
+    }
+
+    pub(super) fn issuer(&self, possession: &Arc<Possession>) -> Issuer {
         Issuer {
             issuer: self.config.issuer().to_owned(),
             token_url: format!("{}/oauth/token", self.config.issuer()),
             audience: self.config.base_url.clone(),
             signer: self.keyring.access_signer(),
             register: Arc::clone(&self.register),
+            possession: Arc::clone(possession),
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         }
     }
 
-    pub(super) fn authenticator(&self) -> Result<Authenticator, Cannot> {
+    pub(super) fn authenticator(&self, possession: &Arc<Possession>) -> Result<Authenticator, Cannot> {
         Ok(Authenticator {
             issuer: self.config.issuer().to_owned(),
             audience: self.config.base_url.clone(),
             key: named(&self.keyring.access_signer())?,
             known: Recall::with_capacity(10_000),
-            store: self.store.clone(),
+            possession: Arc::clone(possession),
             clock: Arc::clone(&self.clock),
         })
     }

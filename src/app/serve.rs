@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use super::House;
 use super::demo::{personas, provider};
-use crate::http::{Cookies, Sound, guard, shut_unless_sound};
+use crate::http::{Cookies, Nonces, Sound, guard, offer_nonce, shut_unless_sound};
 use crate::proof::PublicKey;
 use crate::{fhir_api, oauth, signin, web};
 
@@ -50,11 +50,14 @@ pub fn router(house: &Arc<House>) -> Router {
     let watched = Arc::clone(house);
     let sound: Sound = Arc::new(move || watched.is_sound());
     let fhir = fhir.layer(from_fn_with_state(sound, shut_unless_sound));
+    let (possession, clock) = (Arc::clone(&house.possession), Arc::clone(&house.clock));
+    let nonces: Nonces = Arc::new(move || possession.nonce(clock.now()));
     Router::new()
         .merge(oauth)
         .merge(web)
         .merge(sign_in(house))
         .nest("/fhir", fhir)
+        .layer(from_fn_with_state(nonces, offer_nonce))
         .layer(from_fn_with_state(Arc::clone(&house.chance), guard))
 }
 

@@ -25,6 +25,7 @@ fn means(folder: &Path) -> Means {
             root: RootConfig::File { in_production: false },
             readers: 2,
             checkpoint_secs: 3600,
+            doors: crate::config::Doors::default(),
             origins: Vec::new(),
             sign_in: SignInConfig::default(),
         },

@@ -67,6 +67,7 @@ impl World {
             root: RootConfig::File { in_production: false },
             readers: plan.readers,
             checkpoint_secs: 1,
+            doors: crate::config::Doors::default(),
             origins: Vec::new(),
             sign_in: SignInConfig::default(),
         };

@@ -83,6 +83,7 @@ pub(super) async fn open_demo(
         root: RootConfig::File { in_production: false },
         readers: 4,
         checkpoint_secs: 1,
+        doors: crate::config::Doors::default(),
         origins: Vec::new(),
         sign_in: SignInConfig::default(),
     };

@@ -53,6 +53,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
         root,
         readers: 4,
         checkpoint_secs: 1,
+        doors: crate::config::Doors::default(),
         origins: Vec::new(),
         sign_in: SignInConfig::default(),
     };

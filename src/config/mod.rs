@@ -52,6 +52,24 @@ pub struct Config {
     /// Where people sign in.
     #[serde(default)]
     pub sign_in: SignInConfig,
+    /// What the doors ask of those who knock.
+    #[serde(default)]
+    pub doors: Doors,
+}
+
+/// What the doors ask of those who knock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Doors {
+    /// Whether each proof of possession must bear a nonce of this server (RFC 9449 §8, §9). Default true: without,
+    /// whoever could use a client's key for a moment may have made proofs for later.
+    pub dpop_nonces: bool,
+}
+
+impl Default for Doors {
+    fn default() -> Self {
+        Self { dpop_nonces: true }
+    }
 }
 
 /// What protects the keystore.

@@ -3,6 +3,15 @@
 use super::parameters::{self, Kind};
 use crate::json::quote;
 
+/// What is offered on one resource type.
+#[derive(Clone, Debug)]
+pub struct TypeOffer {
+    /// The type.
+    pub name: &'static str,
+    /// The interactions, as `read` and `search-type`.
+    pub interactions: Vec<&'static str>,
+}
+
 /// What the server tells of itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Server<'s> {
@@ -12,10 +21,10 @@ pub struct Server<'s> {
     pub date: &'s str,
     /// Name and version of the software.
     pub software: (&'s str, &'s str),
-    /// The types that can be read and searched.
-    pub types: &'s [&'static str],
-    /// The interactions offered on each type, as `read` and `search-type`.
-    pub interactions: &'s [&'static str],
+    /// The types, and what is offered on each.
+    pub types: &'s [TypeOffer],
+    /// What is said of every type: member of `rest.resource` and its JSON value.
+    pub traits: &'s [(&'static str, &'static str)],
     /// The interactions offered on the whole system, as `transaction`.
     pub system_interactions: &'s [&'static str],
 }
@@ -38,7 +47,7 @@ pub fn statement(server: &Server<'_>) -> String {
         r#""service":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","#,
     );
     out.push_str(r#""code":"SMART-on-FHIR"}]}]}"#);
-    list(&mut out, "resource", server.types, |out, name| resource(out, name, server.interactions));
+    list(&mut out, "resource", server.types, |out, offer| resource(out, offer, server.traits));
     list(&mut out, "interaction", server.system_interactions, |out, code| {
         out.push_str(r#"{"code":"#);
         quote(code, out);
@@ -48,17 +57,22 @@ pub fn statement(server: &Server<'_>) -> String {
     out
 }
 
-fn resource(out: &mut String, name: &str, interactions: &[&str]) {
+fn resource(out: &mut String, offer: &TypeOffer, traits: &[(&str, &str)]) {
     out.push_str(r#"{"type":"#);
-    quote(name, out);
-    list(out, "interaction", interactions, |out, code| {
+    quote(offer.name, out);
+    list(out, "interaction", &offer.interactions, |out, code| {
         out.push_str(r#"{"code":"#);
         quote(code, out);
         out.push('}');
     });
-    out.push_str(r#","versioning":"versioned""#);
-    if interactions.contains(&"search-type") {
-        list(out, "searchParam", parameters::of(name), |out, parameter| {
+    for (member, value) in traits {
+        out.push(',');
+        quote(member, out);
+        out.push(':');
+        out.push_str(value);
+    }
+    if offer.interactions.contains(&"search-type") {
+        list(out, "searchParam", parameters::of(offer.name), |out, parameter| {
             out.push_str(r#"{"name":"#);
             quote(parameter.code, out);
             out.push_str(r#","type":"#);

@@ -99,7 +99,7 @@ mod tests {
         let mut count = 0;
         for line in include_str!("definitions/parameters.txt").lines() {
             let columns: Vec<_> = line.split('\t').collect();
-            let [code, _, bases, _, expression] = columns[..] else { panic!("{line}") };
+            let [code, _, bases, _, expression, ..] = columns[..] else { panic!("{line}") };
             count += 1;
             if expression.is_empty() {
                 assert!(matches!(code, "_text" | "_content" | "_query"), "{code}");

@@ -27,6 +27,9 @@ pub(super) struct Field {
     /// Number of the element within its type; the fields of one choice share it.
     pub(super) slot: usize,
     pub(super) many: bool,
+    /// Part of the summary of its resource (`isSummary`).
+    #[expect(dead_code, reason = "read by the views of a search")]
+    pub(super) summary: bool,
     pub(super) shape: Shape,
     /// Index of the required value set.
     pub(super) binding: Option<usize>,
@@ -174,6 +177,7 @@ fn read_type<'l>(
         };
         let slot = ty.slots.len();
         ty.slots.push(element);
+        let (min, summary) = min.strip_suffix('s').map_or((min, false), |min| (min, true));
         if min != "0" {
             ty.required |= 1 << slot;
         }
@@ -187,7 +191,7 @@ fn read_type<'l>(
                 Shape::Complex(by_name.get(type_name).copied().unwrap_or(usize::MAX))
             };
             let name = element.strip_suffix("[x]").map_or(element, |stem| choice_name(stem, type_name));
-            ty.fields.push(Field { name, type_name, slot, many: max != "1", shape, binding });
+            ty.fields.push(Field { name, type_name, slot, many: max != "1", summary, shape, binding });
         }
     }
     ty.fields.sort_unstable_by_key(|f| f.name);

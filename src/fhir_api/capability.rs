@@ -6,21 +6,25 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
 
-use super::Api;
-use crate::fhir::capability::{Server, statement};
+use super::{Api, offered};
+use crate::fhir::capability::{Server, TypeOffer, statement};
 use crate::fhir::is_in_patient_compartment;
 use crate::http::fhir;
 
 /// The CapabilityStatement; the same for everyone, without a token (FH-01).
 pub(super) async fn metadata(State(api): State<Arc<Api>>) -> Response<Body> {
-    let types: Vec<&'static str> = crate::fhir::resource_types().filter(|t| is_in_patient_compartment(t)).collect();
+    let types: Vec<TypeOffer> = crate::fhir::resource_types()
+        .filter(|name| is_in_patient_compartment(name))
+        .map(|name| TypeOffer { name, interactions: offered::of_type(name).collect() })
+        .collect();
+    let system: Vec<&'static str> = offered::of_system().collect();
     let body = statement(&Server {
         base: &api.base_url,
         date: &api.since.to_rfc3339(),
         software: ("Garant", env!("CARGO_PKG_VERSION")),
         types: &types,
-        interactions: &["read", "search-type", "create"],
-        system_interactions: &["transaction", "batch"],
+        traits: offered::TRAITS,
+        system_interactions: &system,
     });
     fhir(StatusCode::OK, body)
 }

@@ -6,6 +6,7 @@
 
 mod capability;
 mod deposit;
+mod offered;
 mod read;
 mod search;
 

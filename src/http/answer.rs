@@ -30,26 +30,32 @@ pub fn problem(status: StatusCode, media: &'static str, body: impl Into<Bytes>) 
     plain(status, media, body.into())
 }
 
-/// The one answer to missing, wrong, expired or replayed credentials: no reason is given (security, answer T).
+/// The answer to missing, wrong, expired or replayed credentials (security, answer T): in the words of RFC 6750 §3 and
+/// RFC 9449 §7.1, which tell token from proof; what was wrong with either is not said.
 #[must_use]
 pub fn unauthorized(why: &Unauthenticated) -> Response<Body> {
-    match why {
-        Unauthenticated::Unavailable(_) => {
-            let mut response =
-                fhir(StatusCode::SERVICE_UNAVAILABLE, outcome::of_one(Code::Transient, "try again later"));
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            response
+    let Some(challenge) = challenge(why) else {
+        let mut response = fhir(StatusCode::SERVICE_UNAVAILABLE, outcome::of_one(Code::Transient, "try again later"));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        return response;
+    };
+    tracing::debug!(%why, "not authenticated");
+    let mut response = fhir(StatusCode::UNAUTHORIZED, outcome::of_one(Code::Login, "authentication is needed"));
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// How to come back with better credentials; `None` when that would not help.
+#[must_use]
+pub fn challenge(why: &Unauthenticated) -> Option<HeaderValue> {
+    let text = match why {
+        Unauthenticated::Unavailable(_) => return None,
+        Unauthenticated::Nobody => "Bearer, DPoP algs=\"ES256 EdDSA\"",
+        Unauthenticated::Refused(_) => {
+            "Bearer error=\"invalid_token\", DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\""
         }
-        Unauthenticated::Refused(reason) => {
-            tracing::debug!(reason, "not authenticated");
-            let mut response = fhir(StatusCode::UNAUTHORIZED, outcome::of_one(Code::Login, "authentication is needed"));
-            let schemes: &'static str = if *reason == "no credentials" {
-                "Bearer, DPoP algs=\"ES256 EdDSA\""
-            } else {
-                "Bearer error=\"invalid_token\", DPoP algs=\"ES256 EdDSA\", error=\"invalid_token\""
-            };
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(schemes));
-            response
-        }
-    }
+        Unauthenticated::Unproved(_) => "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\"",
+        Unauthenticated::Stale => "DPoP error=\"use_dpop_nonce\", algs=\"ES256 EdDSA\"",
+    };
+    Some(HeaderValue::from_static(text))
 }

@@ -16,6 +16,19 @@ use crate::fhir::{Code, outcome};
 /// Whether the log agreed with itself when it was last looked at.
 pub type Sound = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// The nonce for proofs of possession that is to be used now.
+pub type Nonces = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Gives whoever sends a proof of possession the nonce for the next one (RFC 9449 §8.2).
+pub async fn offer_nonce(State(nonces): State<Nonces>, request: Request, next: Next) -> Response<Body> {
+    let proves = request.headers().contains_key("dpop");
+    let mut response = next.run(request).await;
+    if proves && let Ok(nonce) = HeaderValue::from_str(&nonces()) {
+        response.headers_mut().insert(HeaderName::from_static("dpop-nonce"), nonce);
+    }
+    response
+}
+
 /// Shuts a door that releases while the log is not sound.
 pub async fn shut_unless_sound(State(sound): State<Sound>, request: Request, next: Next) -> Response<Body> {
     if sound() {

@@ -14,11 +14,11 @@ mod page;
 mod pairs;
 mod withheld;
 
-pub use answer::{FHIR_JSON, fhir, problem, unauthorized};
+pub use answer::{FHIR_JSON, challenge, fhir, problem, unauthorized};
 pub use body::{TooMuch, read_body};
 pub use cookie::{Cookies, SESSION};
 pub use forms::{Fields, form_token, is_own_form};
-pub use front::{Sound, guard, shut_unless_sound};
+pub use front::{Nonces, Sound, guard, offer_nonce, shut_unless_sound};
 pub use page::{page, see_other};
 pub use pairs::{BadPairs, Pair, pairs};
 pub use withheld::withheld;
@@ -41,8 +41,8 @@ pub async fn bearer(
     method: &str,
     url: &str,
 ) -> Result<Bearer, Unauthenticated> {
-    let authorization = only(headers, AUTHORIZATION.as_str())?.ok_or(Unauthenticated::Refused("no credentials"))?;
-    let dpop = only(headers, "dpop")?;
+    let authorization = only(headers, AUTHORIZATION.as_str())?.ok_or(Unauthenticated::Nobody)?;
+    let dpop = only(headers, "dpop").map_err(|_| Unauthenticated::Unproved("proof twice"))?;
     authenticator.authenticate(Credentials { authorization, dpop, method, url }).await
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
+use super::possession::{Possession, Unproved};
 use crate::clock::Clock;
 use crate::model::{Bearer, ClinicalScope, Subject};
 use crate::proof::{AccessToken, Memo, PublicKey, Window, access_token, dpop};
@@ -24,8 +25,8 @@ pub struct Authenticator {
     /// Digest of a token's exact bytes → what it says, for tokens that verified under `key`. Immutable: every limit
     /// of time, its proof, and whoever it names are asked anew at each use.
     pub known: Recall<Arc<Known>>,
-    /// Proofs used up.
-    pub store: Store,
+    /// Takes proofs of possession.
+    pub possession: Arc<Possession>,
     /// The present moment.
     pub clock: Arc<dyn Clock>,
 }
@@ -53,9 +54,18 @@ pub struct Credentials<'r> {
 /// Nobody was shown to be asking. The word is for the log; every answer is the same.
 #[derive(Debug, thiserror::Error)]
 pub enum Unauthenticated {
-    /// Token or proof are not good.
+    /// The request bears no token.
+    #[error("no credentials")]
+    Nobody,
+    /// The token is not good, or not good in this way.
     #[error("not authenticated: {0}")]
     Refused(&'static str),
+    /// The token is good and the proof that must come with it is not (RFC 9449 §7.1).
+    #[error("no proof of possession: {0}")]
+    Unproved(&'static str),
+    /// The proof needs a nonce of ours (RFC 9449 §9).
+    #[error("the proof bears no fresh nonce")]
+    Stale,
     /// Whether the proof was used before cannot be told now.
     #[error("the store does not answer")]
     Unavailable(#[source] crate::db::DbError),
@@ -64,6 +74,16 @@ pub enum Unauthenticated {
 impl From<crate::proof::Refused> for Unauthenticated {
     fn from(refused: crate::proof::Refused) -> Self {
         Self::Refused(refused.reason())
+    }
+}
+
+impl From<Unproved> for Unauthenticated {
+    fn from(unproved: Unproved) -> Self {
+        match unproved {
+            Unproved::Refused(reason) => Self::Unproved(reason),
+            Unproved::Stale => Self::Stale,
+            Unproved::Unavailable(error) => Self::Unavailable(error),
+        }
     }
 }
 
@@ -111,19 +131,15 @@ impl Authenticator {
         token: &str,
         said: &AccessToken,
     ) -> Result<crate::proof::Thumbprint, Unauthenticated> {
-        let proof = credentials.dpop.ok_or(Unauthenticated::Refused("no proof"))?;
-        let now = self.clock.now();
+        let proof = credentials.dpop.ok_or(Unauthenticated::Unproved("no proof"))?;
         let expected = dpop::Expected {
             method: credentials.method,
             url: credentials.url,
             access_token: Some(token),
             key: said.bound_to,
-            now,
+            now: self.clock.now(),
         };
-        let proof = dpop::verify(proof, &expected)?;
-        use_once(&self.store, &format!("dpop {}", proof.key), &proof.id, now, now.plus_secs(dpop::REMEMBER_SECONDS))
-            .await?;
-        Ok(proof.key)
+        Ok(self.possession.prove(proof, &expected).await?)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::bearer::{LONGEST_SECONDS, Unauthenticated, use_once};
+use super::possession::{Possession, Unproved};
 use crate::chance::{self, Chance};
 use crate::clock::{Clock, Timestamp};
 use crate::directory::{Client, Profile, Register};
@@ -30,6 +31,8 @@ pub struct Issuer {
     pub signer: TokenSigner,
     /// Believes enrolments.
     pub register: Arc<Register>,
+    /// Takes proofs of possession.
+    pub possession: Arc<Possession>,
     /// Where enrolments and used assertions are.
     pub store: Store,
     /// The present moment.
@@ -86,6 +89,9 @@ pub enum Refusal {
     /// The proof of possession is not good.
     #[error("invalid_dpop_proof: {0}")]
     Proof(&'static str),
+    /// The proof of possession needs a nonce of ours (RFC 9449 §8).
+    #[error("use_dpop_nonce")]
+    Stale,
     /// Something below does not answer.
     #[error("temporarily_unavailable")]
     Unavailable,
@@ -110,8 +116,10 @@ impl Issuer {
             return Err(Refusal::Client("client_id"));
         }
         let client = self.client(claimed).await?;
-        let assertion = self.believe(request.assertion, &client).await?;
+        let assertion = self.believe(request.assertion, &client)?;
         let bound_to = self.possession(request.dpop, client.profile).await?;
+        // Last of the three: who is sent back for a nonce may come with the same assertion again.
+        self.spend(&assertion).await?;
         let scope = granted(request.scope, &client.scopes)?;
         let iua = self.iua(&client, &assertion).await?;
         let token = AccessToken {
@@ -167,7 +175,7 @@ impl Issuer {
         if client.active && place.active() { Ok(client) } else { Err(Refusal::Client("suspended")) }
     }
 
-    async fn believe(&self, assertion: &str, client: &Client) -> Result<ClientAssertion, Refusal> {
+    fn believe(&self, assertion: &str, client: &Client) -> Result<ClientAssertion, Refusal> {
         let now = self.clock.now();
         let expected = client_assertion::Expected {
             client: client.id,
@@ -180,13 +188,16 @@ impl Issuer {
             now,
         };
         let key = PublicKey::from_jwk(client.key.as_bytes()).map_err(|r| Refusal::Client(r.reason()))?;
-        let believed = client_assertion::verify(assertion, &expected, |_kid| Some(key))
-            .map_err(|r| Refusal::Client(r.reason()))?;
-        let issuer = format!("assertion {}", client.id);
-        match use_once(&self.store, &issuer, &believed.id, now, believed.expires.plus_secs(60)).await {
-            Ok(()) => Ok(believed),
-            Err(Unauthenticated::Refused(reason)) => Err(Refusal::Client(reason)),
+        client_assertion::verify(assertion, &expected, |_kid| Some(key)).map_err(|r| Refusal::Client(r.reason()))
+    }
+
+    /// Uses up an assertion, on every node at once (D14).
+    async fn spend(&self, assertion: &ClientAssertion) -> Result<(), Refusal> {
+        let (issuer, now) = (format!("assertion {}", assertion.client), self.clock.now());
+        match use_once(&self.store, &issuer, &assertion.id, now, assertion.expires.plus_secs(60)).await {
+            Ok(()) => Ok(()),
             Err(Unauthenticated::Unavailable(_)) => Err(Refusal::Unavailable),
+            Err(_) => Err(Refusal::Client("used before")),
         }
     }
 
@@ -200,13 +211,11 @@ impl Issuer {
         };
         let now = self.clock.now();
         let expected = dpop::Expected { method: "POST", url: &self.token_url, access_token: None, key: None, now };
-        let proof = dpop::verify(header, &expected).map_err(|r| Refusal::Proof(r.reason()))?;
-        let until = now.plus_secs(dpop::REMEMBER_SECONDS);
-        match use_once(&self.store, &format!("dpop {}", proof.key), &proof.id, now, until).await {
-            Ok(()) => Ok(Some(proof.key)),
-            Err(Unauthenticated::Refused(reason)) => Err(Refusal::Proof(reason)),
-            Err(Unauthenticated::Unavailable(_)) => Err(Refusal::Unavailable),
-        }
+        self.possession.prove(header, &expected).await.map(Some).map_err(|unproved| match unproved {
+            Unproved::Refused(reason) => Refusal::Proof(reason),
+            Unproved::Stale => Refusal::Stale,
+            Unproved::Unavailable(_) => Refusal::Unavailable,
+        })
     }
 
     /// Organisation, professional and purpose: what the client says, as far as the register bears it out.

@@ -12,6 +12,7 @@ mod issue;
 mod listing;
 mod login;
 mod patients;
+mod possession;
 mod session;
 
 pub use account::InvitationTag;
@@ -22,6 +23,7 @@ pub use login::{
     Answer, ClaimNames, Kind, LONGEST_ATTEMPT_SECONDS, LoginError, Logins, NotEnded, Sent, Way, Welcome,
 };
 pub use patients::{Identifier, PatientError, Patients};
+pub use possession::{PERIOD_SECONDS, Possession, Unproved};
 pub use session::{
     COOKIE, IDLE_SECONDS, LONGEST_SESSION_SECONDS, Login, Person, Provider, SessionError, Sessions, SignedIn, Who,
 };

@@ -47,6 +47,7 @@ pub(super) async fn token(State(server): State<Arc<Server>>, headers: HeaderMap,
                 Refusal::Scope => (StatusCode::BAD_REQUEST, "invalid_scope"),
                 Refusal::Request(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
                 Refusal::Proof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
+                Refusal::Stale => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
                 Refusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
             };
             error(status, code)

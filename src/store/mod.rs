@@ -16,6 +16,9 @@ pub mod rows;
 pub mod sessions;
 pub mod turn;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
 use crate::db::{Db, DbError, Migration, Settings};
 
 /// The store's tables.
@@ -30,6 +33,8 @@ const MIGRATIONS: &[Migration] = &[Migration {
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Db,
+    /// When what was used up was last swept, µs.
+    swept: Arc<AtomicI64>,
 }
 
 impl Store {
@@ -38,7 +43,7 @@ impl Store {
     /// # Errors
     /// See [`Db::open`].
     pub async fn open(settings: &Settings) -> Result<Self, DbError> {
-        Ok(Self { db: Db::open(settings, MIGRATIONS).await? })
+        Ok(Self { db: Db::open(settings, MIGRATIONS).await?, swept: Arc::default() })
     }
 
     /// The engine's name, for people.

@@ -1,11 +1,16 @@
 //! Patients, devices, parties and consents, outside the hot path.
 
+use std::sync::atomic::Ordering;
+
 use super::Store;
 use super::rows::{ConsentRow, DeviceRow, PartyRow, PatientRow};
 use crate::clock::Timestamp;
 use crate::db::{Arg, DbError, Row};
 use crate::id::{ConsentId, DeviceId, PatientId};
 use crate::model::Sealed;
+
+/// How often what was used up and has expired is forgotten, by one process.
+const SWEEP_SECONDS: i64 = 10;
 
 /// The row of `deployment`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -108,7 +113,8 @@ impl Store {
     }
 
     /// Uses up `jti` of `issuer` until `expires`; `false` when it was used before. Decided by the key alone,
-    /// so that of any number of racing uses on any node exactly one succeeds (P48).
+    /// so that of any number of racing uses on any node exactly one succeeds (P48). Whatever expired is forgotten
+    /// on the way, every few seconds: the table holds no more than one window of uses.
     pub async fn use_once(
         &self,
         issuer: &str,
@@ -120,7 +126,14 @@ impl Store {
         const SQL: &str = "INSERT INTO used_once (issuer, jti, expires, updated_by) VALUES ($1, $2, $3, 'use_once') \
              ON CONFLICT (issuer, jti) DO NOTHING";
         let args: Vec<Arg<'static>> = vec![issuer.to_owned().into(), jti.to_vec().into(), expires.0.into()];
-        let touched = self.db.transact("use_once", vec![(FORGET, vec![now.0.into()]), (SQL, args)]).await?;
+        let mut statements = vec![(SQL, args)];
+        let swept = self.swept.load(Ordering::Relaxed);
+        let due = !(swept..swept.saturating_add(SWEEP_SECONDS * Timestamp::SECOND)).contains(&now.0);
+        // One of those who come at the same moment: two would wait for each other's rows.
+        if due && self.swept.compare_exchange(swept, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            statements.insert(0, (FORGET, vec![now.0.into()]));
+        }
+        let touched = self.db.transact("use_once", statements).await?;
         Ok(touched.last() == Some(&1))
     }
 }

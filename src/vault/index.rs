@@ -1,4 +1,4 @@
-//! The blind index and the row MAC.
+//! The blind index, the row MAC and the MAC of the server's nonces.
 
 use ring::hmac;
 
@@ -96,6 +96,36 @@ impl RowMac {
     pub fn verify(&self, parts: &[&[u8]], mac: &[u8]) -> Result<(), VaultError> {
         use subtle::ConstantTimeEq;
         if bool::from(self.mac(parts).ct_eq(mac)) { Ok(()) } else { Err(VaultError::Refused) }
+    }
+}
+
+/// Authenticates the server's nonces, under a key of its own: a nonce goes out to anyone, a row's seal to nobody.
+#[derive(Clone)]
+pub struct NonceMac(hmac::Key);
+
+impl NonceMac {
+    pub(super) fn new(key: &Key) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, &key.0))
+    }
+
+    /// The first half of the MAC of `period`; 128 bits cannot be guessed while it lasts.
+    #[must_use]
+    pub fn mac(&self, period: i64) -> [u8; 16] {
+        let mut out = [0; 16];
+        let tag = Indexer(self.0.clone()).tag("garant nonce", &[&period.to_be_bytes()]);
+        for (to, from) in out.iter_mut().zip(tag) {
+            *to = from;
+        }
+        out
+    }
+
+    /// Verifies `mac` over `period` in time that does not depend on where it differs.
+    ///
+    /// # Errors
+    /// [`VaultError::Refused`] when it is another.
+    pub fn verify(&self, period: i64, mac: &[u8]) -> Result<(), VaultError> {
+        use subtle::ConstantTimeEq;
+        if bool::from(self.mac(period).ct_eq(mac)) { Ok(()) } else { Err(VaultError::Refused) }
     }
 }
 

@@ -8,7 +8,7 @@ use super::epoch::{self, EpochMark, Epochs};
 use super::patient_key::{NotUnwrapped, PatientKeys, Use, WrappedKey};
 use super::root::Root;
 use super::service_key::ServiceKeys;
-use super::{Indexer, LogSigner, RegistrySigner, RegistryVerifier, RowMac, TokenSigner, VaultError};
+use super::{Indexer, LogSigner, NonceMac, RegistrySigner, RegistryVerifier, RowMac, TokenSigner, VaultError};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
@@ -87,6 +87,12 @@ impl Keyring {
     #[must_use]
     pub fn row_mac(&self) -> RowMac {
         self.0.service.row.clone()
+    }
+
+    /// Authenticates the server's nonces.
+    #[must_use]
+    pub fn nonce_mac(&self) -> NonceMac {
+        self.0.service.nonce.clone()
     }
 
     /// Signs access tokens.

@@ -36,7 +36,7 @@ mod tests;
 
 pub use capability::{Enroller, LogReader, LogSealer, Opener, Reader, Rewrapper, Sealer, Shredder, Unwrapper};
 pub use epoch::EpochMark;
-pub use index::{Indexer, RowMac};
+pub use index::{Indexer, NonceMac, RowMac};
 pub use keyring::{Keyring, Setup};
 pub use keystore::MIGRATIONS;
 pub use patient_key::PatientKeys;

@@ -1,11 +1,11 @@
-//! The deployment's own keys: one each for the blind index, row MACs, access
+//! The deployment's own keys: one each for the blind index, row MACs, nonces, access
 //! tokens, consent tokens, sign-in at identity providers, the log and the registry.
 
 use super::bind::Binding;
 use super::epoch::Epochs;
 use super::root::DOES_NOT_OPEN;
 use super::wrap::{self, Key, SUITE};
-use super::{Indexer, LogSigner, RegistrySigner, RowMac, TokenSigner, VaultError, sign, token};
+use super::{Indexer, LogSigner, NonceMac, RegistrySigner, RowMac, TokenSigner, VaultError, sign, token};
 use crate::chance::Chance;
 use crate::db::{Arg, Db};
 use crate::secret::Secret;
@@ -14,6 +14,7 @@ use crate::secret::Secret;
 pub(super) struct ServiceKeys {
     pub(super) index: Indexer,
     pub(super) row: RowMac,
+    pub(super) nonce: NonceMac,
     /// Signs access tokens, and nothing else.
     pub(super) access: TokenSigner,
     /// Signs consent tokens, and nothing else (J30).
@@ -58,7 +59,7 @@ impl WrappedService {
         wrap::wrap(kek, &self.place(deployment, epoch)?, secret.expose(), chance)
     }
 
-    /// All rows; there are seven.
+    /// All rows; there are eight.
     pub(super) async fn all(db: &Db) -> Result<Vec<Self>, VaultError> {
         const SQL: &str = "SELECT name, version, epoch, wrapped, public_key FROM service_key ORDER BY name, version";
         let read = |row: &crate::db::Row<'_>| {
@@ -85,7 +86,7 @@ impl ServiceKeys {
                            VALUES ($1, 1, $2, $3, $4, 'init keystore')";
         let (epoch, kek) = epochs.current();
         let mut statements = Vec::new();
-        for name in ["index", "row", "access", "consent", "sign-in", "log", "registry"] {
+        for name in ["index", "row", "nonce", "access", "consent", "sign-in", "log", "registry"] {
             let (secret, public) = match name {
                 "access" | "consent" | "sign-in" => token::generate()?,
                 "log" | "registry" => {
@@ -116,6 +117,7 @@ impl ServiceKeys {
         Ok(Self {
             index: Indexer::new(&key("index")?.0),
             row: RowMac::new(&key("row")?.0),
+            nonce: NonceMac::new(&key("nonce")?.0),
             access: TokenSigner::read(&access.0, access.1)?,
             consent: TokenSigner::read(&consent.0, consent.1)?,
             sign_in: TokenSigner::read(&sign_in.0, sign_in.1)?,

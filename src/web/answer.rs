@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::consent::ConsentError;
-use crate::http::problem;
+use crate::http::{challenge, problem};
+use crate::identity::Unauthenticated;
 use crate::model::statement::BadStatement;
 
 /// A good answer.
@@ -20,11 +21,17 @@ pub(super) struct Problem {
     detail: String,
     reason: Option<&'static str>,
     article: Option<&'static str>,
+    challenge: Option<HeaderValue>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), reason: None, article: None }
+        Self { status, detail: detail.into(), reason: None, article: None, challenge: None }
+    }
+
+    /// Nobody is signed in, or not well enough.
+    pub(super) fn unauthorized(why: &Unauthenticated) -> Self {
+        Self { challenge: challenge(why), ..Self::new(StatusCode::UNAUTHORIZED, "sign in first") }
     }
 }
 
@@ -40,12 +47,7 @@ impl IntoResponse for Problem {
             }
         }
         let mut response = respond(self.status, "application/problem+json", &body);
-        if self.status == StatusCode::UNAUTHORIZED {
-            // RFC 6750 §3, RFC 9449 §7.1: nothing about what was wrong.
-            for scheme in ["Bearer", "DPoP algs=\"ES256 EdDSA\""] {
-                response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
-            }
-        }
+        response.headers_mut().extend(self.challenge.map(|value| (header::WWW_AUTHENTICATE, value)));
         response
     }
 }

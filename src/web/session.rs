@@ -15,9 +15,14 @@ pub(super) async fn bearer(patients: &Patients, parts: &Parts) -> Result<Bearer,
     let url = format!("{}{}", patients.base_url, parts.uri.path());
     match http::bearer(&patients.authenticator, &parts.headers, parts.method.as_str(), &url).await {
         Ok(bearer) => Ok(bearer),
-        Err(Unauthenticated::Refused(reason)) => {
-            tracing::info!(reason, "a token was refused");
-            Err(Problem::new(StatusCode::UNAUTHORIZED, "sign in first"))
+        Err(
+            why @ (Unauthenticated::Nobody
+            | Unauthenticated::Refused(_)
+            | Unauthenticated::Unproved(_)
+            | Unauthenticated::Stale),
+        ) => {
+            tracing::info!(%why, "a token was refused");
+            Err(Problem::unauthorized(&why))
         }
         Err(Unauthenticated::Unavailable(error)) => {
             tracing::error!(%error, "whether a proof was used before cannot be told");

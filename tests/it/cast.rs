@@ -34,7 +34,12 @@ impl Key {
     }
 
     pub fn jws(&self, typ: &str, kid: &str, payload: &[u8]) -> String {
-        let header = serde_json::json!({ "alg": "ES256", "kid": kid, "typ": typ }).to_string();
+        self.compact(&serde_json::json!({ "alg": "ES256", "kid": kid, "typ": typ }), payload)
+    }
+
+    /// A compact JWS with exactly this header.
+    pub fn compact(&self, header: &serde_json::Value, payload: &[u8]) -> String {
+        let header = header.to_string();
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))

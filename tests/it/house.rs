@@ -9,7 +9,7 @@ use std::time::Duration;
 use garant::app::{Cannot, Chores, House, Means, found};
 use garant::chance::{SeededChance, SystemChance};
 use garant::clock::{Clock, SystemClock};
-use garant::config::{Config, RootConfig, SignInConfig};
+use garant::config::{Config, Doors, RootConfig, SignInConfig};
 use garant::ledger::Entry;
 use garant::ledger::checkpoint::Keys;
 use garant::ledger::export::export;
@@ -43,6 +43,7 @@ pub struct Home {
     canaries: Mutex<Vec<String>>,
     databases: Vec<String>,
     told: AtomicBool,
+    doors: Mutex<Option<Doors>>,
 }
 
 /// An open house and its tasks.
@@ -156,6 +157,8 @@ impl Home {
             checkpoint_secs: 1,
             origins: Vec::new(),
             sign_in: SignInConfig::default(),
+            // Tests of what the doors ask set it.
+            doors: Doors { dpop_nonces: false },
         };
         let seed = seed();
         Self {
@@ -168,12 +171,18 @@ impl Home {
             canaries: Mutex::new(Vec::new()),
             databases,
             told: AtomicBool::new(false),
+            doors: Mutex::new(None),
         }
     }
 
     /// Houses opened from now on publish checkpoints at start and when told, not by themselves.
     pub fn publish_when_told(&self) {
         self.told.store(true, Ordering::SeqCst);
+    }
+
+    /// What the doors of every house founded or opened from now on ask.
+    pub fn set_doors(&self, doors: Doors) {
+        *self.doors.lock().unwrap() = Some(doors);
     }
 
     pub fn path(&self) -> &Path {
@@ -189,6 +198,9 @@ impl Home {
         let mut config = self.config.clone();
         if self.told.load(Ordering::SeqCst) {
             config.checkpoint_secs = 86_400;
+        }
+        if let Some(doors) = self.doors.lock().unwrap().clone() {
+            config.doors = doors;
         }
         Means {
             folder: folder.to_owned(),

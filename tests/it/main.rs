@@ -39,4 +39,5 @@ mod framing;
 mod hangups;
 mod kills;
 mod logs;
+mod possession;
 mod revoked;

@@ -79,20 +79,21 @@ fn s12_p52_sessions_end_with_the_person_the_enrolment_and_the_providers_word() {
         };
         let alive = async |cookie: &str| sessions.current(cookie).await.unwrap().is_some();
         // By the provider's session, then by its name for the person, then all of a person.
-        let [a, b, c] = [start(doctor, "d", "1").await, start(doctor, "d", "2").await, start(doctor, "e", "1x").await];
+        let [first, second, third] =
+            [start(doctor, "d", "1").await, start(doctor, "d", "2").await, start(doctor, "e", "1x").await];
         let issuer = "https://login.example";
         assert_eq!(sessions.end_of_provider("https://other.example", Some("d"), Some("1")).await.unwrap(), 0);
         assert_eq!(sessions.end_of_provider(issuer, Some("d"), Some("1")).await.unwrap(), 1);
-        assert_eq!([alive(&a).await, alive(&b).await, alive(&c).await], [false, true, true]);
+        assert_eq!([alive(&first).await, alive(&second).await, alive(&third).await], [false, true, true]);
         assert_eq!(sessions.end_of_provider(issuer, Some("d"), None).await.unwrap(), 1);
-        assert_eq!([alive(&b).await, alive(&c).await], [false, true]);
+        assert_eq!([alive(&second).await, alive(&third).await], [false, true]);
         assert_eq!(sessions.end_all(doctor).await.unwrap(), 1);
-        assert!(!alive(&c).await);
+        assert!(!alive(&third).await);
         // A suspended professional and an erased patient are out at once, and do not come in.
-        let (d, p) = (start(doctor, "d", "3").await, start(Person::Patient(patient.id), "p", "4").await);
+        let (theirs, mine) = (start(doctor, "d", "3").await, start(Person::Patient(patient.id), "p", "4").await);
         open.house.enrolments.set_standing(clinic.professional.as_bytes(), false).await.unwrap();
         open.house.patients.erase(patient.id, 0).await.unwrap();
-        assert_eq!([alive(&d).await, alive(&p).await], [false, false]);
+        assert_eq!([alive(&theirs).await, alive(&mine).await], [false, false]);
         let strangers = [
             doctor,
             Person::Patient(patient.id),

@@ -1,5 +1,7 @@
 //! A small HTTP client, for those who play the outside world.
 
+use std::sync::{Mutex, PoisonError};
+
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -7,7 +9,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use super::keys::proof;
+use super::keys::{OutsideKey, Proven, proof};
 use super::stage::{Cast, Patient, Professional, Software, Staging};
 use crate::clock::Clock;
 use crate::proof::base64url;
@@ -20,6 +22,8 @@ pub struct Outside {
     /// The FHIR base URL the server calls itself by.
     pub base_url: String,
     clock: Box<dyn Clock>,
+    /// The nonce the server gave last (RFC 9449 §8.2).
+    nonce: Mutex<Option<String>>,
 }
 
 /// An answer.
@@ -41,6 +45,13 @@ pub struct Token<'c> {
 }
 
 impl Answer {
+    /// Whether it is the server's wish for its nonce: at the token endpoint in the body, elsewhere in the challenge.
+    fn asks_for_nonce(&self) -> bool {
+        let challenge = self.headers.get("www-authenticate").and_then(|v| v.to_str().ok()).unwrap_or_default();
+        challenge.contains("use_dpop_nonce")
+            || self.json().is_ok_and(|body| body.get("error").and_then(|e| e.as_str()) == Some("use_dpop_nonce"))
+    }
+
     /// The body as JSON.
     ///
     /// # Errors
@@ -54,7 +65,13 @@ impl Outside {
     /// Someone who speaks to the server at `address`.
     #[must_use]
     pub fn new(address: String, base_url: String, clock: Box<dyn Clock>) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), address, base_url, clock }
+        Self {
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            address,
+            base_url,
+            clock,
+            nonce: Mutex::default(),
+        }
     }
 
     fn issuer(&self) -> &str {
@@ -100,10 +117,36 @@ impl Outside {
                 self.send(method, path, &[("authorization", &bearer), media], body).await
             }
             Some(software) => {
-                let url = format!("{}{path}", self.issuer());
-                let proof = proof(&software.key()?, method, &url, Some(&token.text), self.clock.now())?;
                 let bound = format!("DPoP {}", token.text);
-                self.send(method, path, &[("authorization", &bound), ("dpop", &proof), media], body).await
+                let key = software.key()?;
+                self.proven(&key, Some(&token.text), (method, path), &[("authorization", &bound), media], body).await
+            }
+        }
+    }
+
+    /// Sends a request with a fresh proof by `key`; once more with the server's nonce when it asks for one.
+    async fn proven(
+        &self,
+        key: &OutsideKey,
+        token: Option<&str>,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, Staging> {
+        let (url, body) = (format!("{}{path}", self.issuer()), body.into());
+        let held = || self.nonce.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let nonce = held().clone();
+            let url = url.split('?').next().unwrap_or_default();
+            let proven = Proven { method, url, token, nonce: nonce.as_deref(), now: self.clock.now() };
+            let proof = proof(key, &proven)?;
+            let headers = [headers, &[("dpop", proof.as_str())]].concat();
+            let answer = self.send(method, path, &headers, body.clone()).await?;
+            let given = answer.headers.get("dpop-nonce").and_then(|v| v.to_str().ok()).map(str::to_owned);
+            let another = given.is_some() && given != nonce;
+            *held() = given.or(nonce);
+            if !(another && answer.asks_for_nonce()) {
+                return Ok(answer);
             }
         }
     }
@@ -121,9 +164,7 @@ impl Outside {
         );
         let media = ("content-type", "application/x-www-form-urlencoded");
         let answer = if software.bound {
-            let url = format!("{}/oauth/token", self.issuer());
-            let proof = proof(&software.key()?, "POST", &url, None, self.clock.now())?;
-            self.send("POST", "/oauth/token", &[media, ("dpop", &proof)], form).await?
+            self.proven(&software.key()?, None, ("POST", "/oauth/token"), &[media], form).await?
         } else {
             self.send("POST", "/oauth/token", &[media], form).await?
         };

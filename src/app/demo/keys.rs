@@ -61,22 +61,33 @@ impl OutsideKey {
     }
 }
 
+/// The request a DPoP proof is made for, and what it must bear.
+#[derive(Clone, Copy, Debug)]
+pub struct Proven<'r> {
+    /// The method.
+    pub method: &'r str,
+    /// The public URL.
+    pub url: &'r str,
+    /// The access token that comes along.
+    pub token: Option<&'r str>,
+    /// The nonce the server gave.
+    pub nonce: Option<&'r str>,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
 /// A DPoP proof (RFC 9449 §4.2) by `key` for one request.
 ///
 /// # Errors
 /// When the system gives no randomness.
-pub fn proof(
-    key: &OutsideKey,
-    method: &str,
-    url: &str,
-    token: Option<&str>,
-    now: Timestamp,
-) -> Result<String, &'static str> {
+pub fn proof(key: &OutsideKey, proven: &Proven<'_>) -> Result<String, &'static str> {
+    let Proven { method, url, token, nonce, now } = *proven;
     let jwk: serde_json::Value = serde_json::from_str(&key.jwk()).map_err(|_| "not a key")?;
     let header = serde_json::json!({ "alg": "ES256", "jwk": jwk, "typ": "dpop+jwt" });
     let mut claims = serde_json::json!({ "jti": jti()?, "htm": method, "htu": url, "iat": now.secs() });
-    if let (Some(token), Some(claims)) = (token, claims.as_object_mut()) {
-        claims.insert("ath".to_owned(), dpop::token_hash(token).into());
+    if let Some(claims) = claims.as_object_mut() {
+        claims.extend(token.map(|token| ("ath".to_owned(), dpop::token_hash(token).into())));
+        claims.extend(nonce.map(|nonce| ("nonce".to_owned(), nonce.into())));
     }
     let input = format!(
         "{}.{}",

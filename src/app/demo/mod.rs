@@ -8,5 +8,5 @@ mod keys;
 pub mod provider;
 mod stage;
 
-pub use keys::{OutsideKey, proof};
+pub use keys::{OutsideKey, Proven, proof};
 pub use stage::{Cast, Patient, Persona, Professional, Staging, personas, stage};

@@ -99,6 +99,7 @@ impl World {
             root: RootConfig::File { in_production: true },
             readers: 4,
             checkpoint_secs: 3600,
+            doors: crate::config::Doors::default(),
             origins: vec![ORIGIN.into()],
             sign_in: SignInConfig::default(),
         };

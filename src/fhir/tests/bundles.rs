@@ -194,13 +194,15 @@ fn a_searchset_holds_the_stored_texts_byte_for_byte_and_is_valid() {
 
 #[test]
 fn the_capability_statement_is_a_valid_resource() {
-    let types: Vec<_> = resource_types().collect();
+    let interactions = vec!["read", "search-type"];
+    let offer = |name| capability::TypeOffer { name, interactions: interactions.clone() };
+    let types: Vec<_> = resource_types().map(offer).collect();
     let text = capability::statement(&capability::Server {
         base: "https://h/fhir",
         date: "2026-01-01",
         software: ("Garant", "0.1.0"),
         types: &types,
-        interactions: &["read", "search-type"],
+        traits: &[("versioning", "\"versioned\"")],
         system_interactions: &["transaction"],
     });
     let node = tree(&text);

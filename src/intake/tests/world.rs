@@ -51,6 +51,7 @@ pub(crate) async fn world() -> World {
         root: RootConfig::File { in_production: false },
         readers: 2,
         checkpoint_secs: 3600,
+        doors: crate::config::Doors::default(),
         origins: Vec::new(),
         sign_in: SignInConfig::default(),
     };

@@ -1,0 +1,46 @@
+//! What this door offers, as data: the CapabilityStatement is written from it, and a test calls each row.
+
+/// On what an interaction is offered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum On {
+    /// Each resource type.
+    Type,
+    /// The whole server.
+    System,
+}
+
+/// One interaction (FHIR type-restful-interaction and system-restful-interaction).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer {
+    /// The code, as `search-type`.
+    pub(super) code: &'static str,
+    /// On what.
+    pub(super) on: On,
+    /// Types on which it is not offered although it is on the others.
+    pub(super) except: &'static [&'static str],
+}
+
+const fn on_types(code: &'static str) -> Offer {
+    Offer { code, on: On::Type, except: &[] }
+}
+
+const fn on_system(code: &'static str) -> Offer {
+    Offer { code, on: On::System, except: &[] }
+}
+
+/// Every interaction, in the order the statement lists them.
+pub(super) const OFFERED: &[Offer] =
+    &[on_types("read"), on_types("search-type"), on_types("create"), on_system("transaction"), on_system("batch")];
+
+/// What is said of every type beside its interactions: member of `rest.resource` and its JSON value.
+pub(super) const TRAITS: &[(&str, &str)] = &[("versioning", "\"versioned\"")];
+
+/// The codes offered on the resource type `name`.
+pub(super) fn of_type(name: &str) -> impl Iterator<Item = &'static str> {
+    OFFERED.iter().filter(move |o| o.on == On::Type && !o.except.contains(&name)).map(|o| o.code)
+}
+
+/// The codes offered on the whole server.
+pub(super) fn of_system() -> impl Iterator<Item = &'static str> {
+    OFFERED.iter().filter(|o| o.on == On::System).map(|o| o.code)
+}
