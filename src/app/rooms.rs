@@ -217,9 +217,8 @@ impl Rooms {
         };
         let claims =
             ClaimNames { national_id: config.national_id, role: config.role, organisation: config.organisation };
-        let provider = Provider::new(settings, Arc::clone(&self.clock)).map_err(|error: Unproved| {
-            Cannot::Mismatch(format!("sign_in.{who}: {error}"))
-        })?;
+        let provider = Provider::new(settings, Arc::clone(&self.clock))
+            .map_err(|error: Unproved| Cannot::Mismatch(format!("sign_in.{who}: {error}")))?;
         Ok(Some(Way { provider, secret, claims }))
     }
 

@@ -84,7 +84,10 @@ mod tests {
         assert!(own(&[("origin", "https://a.example")], Some("c"), Some(&good)));
         assert!(own(&[("origin", "null")], Some("c"), Some(&good)));
         for site in ["cross-site", "same-site", "none", ""] {
-            assert!(!own(&[("sec-fetch-site", site), ("origin", "https://a.example")], Some("c"), Some(&good)), "{site}");
+            assert!(
+                !own(&[("sec-fetch-site", site), ("origin", "https://a.example")], Some("c"), Some(&good)),
+                "{site}"
+            );
         }
         assert!(!own(&[("origin", "https://b.example")], Some("c"), Some(&good)));
         assert!(!own(&[], Some("d"), Some(&good)));

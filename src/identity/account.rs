@@ -70,7 +70,12 @@ impl Patients {
     ///
     /// # Errors
     /// [`PatientError::NotInvited`]; nothing tells an unknown invitation from one that was used or has ended.
-    pub async fn link(&self, invitation: &InvitationTag, issuer: &str, subject: &str) -> Result<PatientId, PatientError> {
+    pub async fn link(
+        &self,
+        invitation: &InvitationTag,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<PatientId, PatientError> {
         let row = self.store.invitation(invitation).await?.ok_or(PatientError::NotInvited)?;
         self.believe("invitation", invitation, &row)?;
         let (patient, since) = (row.patient, self.clock.now());

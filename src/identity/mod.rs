@@ -19,9 +19,7 @@ pub use account::InvitationTag;
 pub use bearer::{Authenticator, Credentials, LONGEST_SECONDS, Unauthenticated};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use listing::Listed;
-pub use login::{
-    Answer, ClaimNames, Kind, LONGEST_ATTEMPT_SECONDS, LoginError, Logins, NotEnded, Sent, Way, Welcome,
-};
+pub use login::{Answer, ClaimNames, Kind, LONGEST_ATTEMPT_SECONDS, LoginError, Logins, NotEnded, Sent, Way, Welcome};
 pub use patients::{Identifier, PatientError, Patients};
 pub use possession::{PERIOD_SECONDS, Possession, Unproved};
 pub use session::{

@@ -17,7 +17,7 @@ use super::{Unproved, origin};
 /// The longest answer that is read; key sets of real providers have a few kilobytes.
 const LONGEST: usize = 256 * 1024;
 /// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

@@ -89,8 +89,8 @@ impl Provider {
     }
 
     async fn discover(&self) -> Result<Metadata, Unproved> {
-        let issuer = IssuerUrl::new(self.settings.issuer.clone())
-            .map_err(|_| Unproved::Settings("the issuer is not a URL"))?;
+        let issuer =
+            IssuerUrl::new(self.settings.issuer.clone()).map_err(|_| Unproved::Settings("the issuer is not a URL"))?;
         let metadata = Metadata::discover_async(issuer, &self.fetch).await.map_err(|error| {
             if let DiscoveryError::Request(_) | DiscoveryError::Response(..) = error {
                 return Unproved::Unreachable(format!("discovery: {error}"));

@@ -52,8 +52,7 @@ impl Provider {
         let Some(at) = known.additional_metadata().end_session_endpoint.clone() else { return Ok(None) };
         let back = PostLogoutRedirectUrl::new(back.to_owned())
             .map_err(|_| Unproved::Settings("the address after logout is not a URL"))?;
-        let mut request =
-            LogoutRequest::from(at).set_client_id(self.our_id()).set_post_logout_redirect_uri(back);
+        let mut request = LogoutRequest::from(at).set_client_id(self.our_id()).set_post_logout_redirect_uri(back);
         if let Some(token) = hint.and_then(|hint| hint.parse::<CoreIdToken>().ok()) {
             request = request.set_id_token_hint(&token);
         }
@@ -108,8 +107,7 @@ impl Provider {
             return Err(refused("typ or crit"));
         }
         let named = header.text_of("alg").ok_or_else(|| refused("alg"))?;
-        let algorithm: CoreJwsSigningAlgorithm =
-            serde_json::from_value(named.into()).map_err(|_| refused("alg"))?;
+        let algorithm: CoreJwsSigningAlgorithm = serde_json::from_value(named.into()).map_err(|_| refused("alg"))?;
         if !ALGORITHMS.contains(&algorithm) {
             return Err(refused("alg"));
         }

@@ -28,8 +28,19 @@ mod tests {
         }
         let long = format!("/{}", "a".repeat(LONGEST));
         for bad in [
-            "", "//evil.example", "/\\evil.example", "/\t/evil.example", "https://evil.example", "javascript:alert(1)",
-            "evil", "/a\r\nSet-Cookie: x", "\\\\evil", "/a\\b", "/é", " /a", &long,
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "evil",
+            "/a\r\nSet-Cookie: x",
+            "\\\\evil",
+            "/a\\b",
+            "/é",
+            " /a",
+            &long,
         ] {
             assert_eq!(local(Some(bad)), DEFAULT, "{bad}");
         }

@@ -85,7 +85,7 @@ pub(super) async fn start(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap
         Some(_) | None => return trouble(&LoginError::NotOffered, english),
     };
     let invitation = fields.get("invitation").filter(|code| !code.trim().is_empty());
-    match sign_in.logins.begin(kind, english, local(fields.get("continue")), invitation).await {
+    match sign_in.logins.depart(kind, english, local(fields.get("continue")), invitation).await {
         Ok(sent) => {
             let mut response = see_other(&sent.location);
             put(&mut response, sign_in.cookies.set(ATTEMPT, &sent.cookie));

@@ -30,11 +30,7 @@ pub(super) const fn told(error: &LoginError) -> &'static Told {
 
 const NOT_OFFERED: Told = Told {
     status: StatusCode::NOT_FOUND,
-    fr: [
-        "Connexion impossible ici",
-        "Ce service n’offre pas cette façon de se connecter.",
-        "Choisissez-en une autre.",
-    ],
+    fr: ["Connexion impossible ici", "Ce service n’offre pas cette façon de se connecter.", "Choisissez-en une autre."],
     en: ["You cannot sign in this way", "This service does not offer this way to sign in.", "Choose another."],
 };
 

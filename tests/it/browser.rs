@@ -146,6 +146,16 @@ impl Form {
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let rest = tag.split(&format!(" {name}=\"")).nth(1)?;
     let text = rest.split('"').next()?;
-    let plain = [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&"), ("&amp;", "&")];
+    let plain = [
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&#38;", "&"),
+        ("&amp;", "&"),
+    ];
     Some(plain.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to)))
 }

@@ -1,5 +1,7 @@
 //! An identity provider that can be told to lie: OpenID Connect as real ones speak it, and one damage at a time.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "each match names the damages that it does")]
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -159,7 +161,7 @@ impl Idp {
     /// A new key in the place of the old one.
     pub fn rotate(&self, kid: &str) {
         *self.keys.lock().unwrap() = vec![key(kid)];
-        self.tell(|script| script.kid = kid.to_owned());
+        self.tell(|script| kid.clone_into(&mut script.kid));
     }
 
     pub fn sign(&self, header: &Value, payload: &[u8]) -> String {

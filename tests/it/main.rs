@@ -32,6 +32,7 @@ mod sessions;
 mod signin;
 mod wire;
 
+mod certified;
 mod doors;
 mod erased;
 mod faults;

@@ -16,28 +16,28 @@ use crate::doors::Served;
 use crate::house::{Engine, Home, Open, each_with, on_with};
 use crate::idp::{CLIENT, Damage, Idp, SECRET};
 
-const SESSION: &str = "garant-session";
+pub const SESSION: &str = "garant-session";
 
 /// A port that nobody else uses; the house must know its own address before it is served.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-fn at_a_port(config: &mut Config) {
+pub fn at_a_port(config: &mut Config) {
     config.base_url = format!("http://127.0.0.1:{}/fhir", free_port());
 }
 
-fn base(home: &Home) -> String {
+pub fn base(home: &Home) -> String {
     home.config.issuer().to_owned()
 }
 
-async fn serve(home: &Home, open: &Open) -> Served {
+pub async fn serve(home: &Home, open: &Open) -> Served {
     let port = url::Url::parse(&home.config.base_url).unwrap().port().unwrap();
     Served::on(&open.house, port).await
 }
 
 /// The choice page's form for `who`, sent; stops before the house is come back to when `stop` says so.
-async fn begin(browser: &mut Browser, base: &str, who: &str, invitation: Option<&str>, stop: Option<&str>) -> Page {
+pub async fn begin(browser: &mut Browser, base: &str, who: &str, invitation: Option<&str>, stop: Option<&str>) -> Page {
     let page = browser.go(&format!("{base}/login?continue=/login%3Fhere")).await;
     let words = match (who, invitation) {
         ("patient", None) => "comme patient",
@@ -49,7 +49,7 @@ async fn begin(browser: &mut Browser, base: &str, who: &str, invitation: Option<
     browser.send_until(&form, stop).await
 }
 
-async fn who(open: &Open, browser: &Browser) -> Option<SignedIn> {
+pub async fn who(open: &Open, browser: &Browser) -> Option<SignedIn> {
     open.house.sessions.current(browser.cookies.get(SESSION)?).await.unwrap()
 }
 
@@ -75,6 +75,7 @@ struct Stage {
 }
 
 /// Runs `test` on each engine with a lying provider.
+#[expect(clippy::needless_pass_by_value, reason = "a test hands its closure over")]
 fn each_lying(name: &str, test: impl AsyncFn(&Home, &Stage)) {
     each_with(name, at_a_port, async |home| {
         let idp = Idp::start().await;
@@ -171,7 +172,7 @@ fn a_patient_and_a_professional_sign_in_at_the_built_in_provider_and_out_again()
 }
 
 /// A professional with these national numbers.
-async fn enrol(open: &Open, number: &str, profession: &str, place: &str) -> Professional {
+pub async fn enrol(open: &Open, number: &str, profession: &str, place: &str) -> Professional {
     let house = &open.house;
     let id = OrganisationId::random(&*house.chance).unwrap();
     let party = Organisation {
@@ -207,7 +208,9 @@ fn oi05_every_damaged_id_token_is_refused_and_signs_nobody_in() {
             assert!(page.answer.text().contains("n’a pas pu être vérifiée"), "{damage:?}");
             // The same token undamaged is taken, so that the damage alone was what was refused.
             stage.idp.tell(|script| script.damage = Damage::None);
-            assert_eq!(stage.signed_in("patient").await.unwrap().who, Who::Patient(patient.id), "{damage:?}");
+            let (browser, page) = stage.login("patient").await;
+            assert_eq!(page.answer.status, 200, "after {damage:?}: {}", page.answer.text());
+            assert_eq!(who(&stage.open, &browser).await.unwrap().who, Who::Patient(patient.id), "{damage:?}");
         }
         // The secret was shown as HTTP Basic, and the code was bound by PKCE (the provider checks that).
         let redeemed = stage.idp.redeemed.lock().unwrap().clone();
@@ -366,7 +369,9 @@ fn s01_each_login_is_a_new_session_and_the_old_one_is_dead() {
 fn o26_nobody_is_sent_on_to_another_place() {
     each_lying("O26", async |_, stage| {
         stage.linked().await;
-        for evil in ["//evil.example/", "/\\evil.example", "https://evil.example/", "javascript:alert(1)", "/\t/evil.example"] {
+        for evil in
+            ["//evil.example/", "/\\evil.example", "https://evil.example/", "javascript:alert(1)", "/\t/evil.example"]
+        {
             let mut browser = Browser::default();
             let page = browser.go(&format!("{}/login", stage.base)).await;
             let form = page.form("comme patient").with("continue", evil);
@@ -392,7 +397,11 @@ fn an_invitation_works_once_within_its_days_for_whoever_was_not_linked_before() 
         let other = invite(two.id).await;
         patients.link(&other, "https://a", "x").await.unwrap_err();
         assert_eq!(patients.by_account("https://a", "x").await.unwrap(), Some(one.id));
-        assert_eq!(patients.link(&other, "https://b", "x").await.unwrap(), two.id, "another issuer's x is another person");
+        assert_eq!(
+            patients.link(&other, "https://b", "x").await.unwrap(),
+            two.id,
+            "another issuer's x is another person"
+        );
         let late = invite(one.id).await;
         clock.advance_secs(86_400);
         patients.link(&late, "https://a", "z").await.unwrap_err();
@@ -482,6 +491,9 @@ fn oi06_userinfo_completes_the_id_token_only_for_the_same_person() {
     }
 }
 
+/// Damages header or claims.
+type Change = fn(&mut serde_json::Value, &mut serde_json::Value);
+
 /// Posts a logout token; gives status and `Cache-Control`.
 async fn tell_logout(served: &Served, token: &str) -> (u16, Option<String>) {
     let body = format!("logout_token={token}");
@@ -529,7 +541,6 @@ fn oi11_logout_tokens_that_are_not_exactly_that_end_nothing() {
     each_lying("OI-11", async |_, stage| {
         stage.linked().await;
         let (browser, _) = stage.login("patient").await;
-        type Change = fn(&mut serde_json::Value, &mut serde_json::Value);
         let bad: [(&str, Change); 16] = [
             ("alg none", |h, _| h["alg"] = json!("none")),
             ("alg HS256", |h, _| h["alg"] = json!("HS256")),
@@ -574,9 +585,9 @@ fn oi11_logout_tokens_that_are_not_exactly_that_end_nothing() {
 #[test]
 fn p50_keys_rotate_without_a_refused_login_and_an_unknown_kid_costs_one_fetch_a_minute() {
     let test = async |home: &Home| {
-        let clock = TestClock::at(SystemClock.now());
         let idp = Idp::start().await;
         home.found().await.close().await;
+        let clock = TestClock::at(SystemClock.now());
         let mut config = home.config.clone();
         with_provider(&mut config, &idp.issuer, home.path());
         home.set_clock(clock.clone());
@@ -611,6 +622,34 @@ fn p50_keys_rotate_without_a_refused_login_and_an_unknown_kid_costs_one_fetch_a_
         clock.set(SystemClock.now());
     };
     on_with(Engine::Sqlite, "P50", &at_a_port, &test);
+}
+
+#[test]
+fn pages_are_never_stored_framed_or_scripted() {
+    each_lying("OA-46", async |_, stage| {
+        stage.linked().await;
+        let (mut browser, _) = stage.login("patient").await;
+        let mut stranger = Browser::default();
+        for page in [
+            stranger.go(&format!("{}/login", stage.base)).await,
+            stranger.go(&format!("{}/login/callback?code=x", stage.base)).await,
+            browser.go(&format!("{}/login", stage.base)).await,
+        ] {
+            let header = |name| page.answer.header(name).unwrap_or_default();
+            assert_eq!((header("cache-control"), header("referrer-policy")), ("no-store", "no-referrer"));
+            assert_eq!((header("x-frame-options"), header("x-content-type-options")), ("DENY", "nosniff"));
+            let policy = header("content-security-policy");
+            assert!(policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+            assert!(!policy.contains("script") && !page.answer.text().contains("<script"), "{policy}");
+            assert!(page.answer.text().contains("<html lang=\"fr\">") && page.answer.text().contains("<h1>"));
+        }
+        let english = stranger.go(&format!("{}/login?lang=en", stage.base)).await;
+        assert!(english.answer.text().contains("<html lang=\"en\">"));
+        assert!(english.answer.text().contains("Sign in as a patient"));
+        // What a person is asked to go on to is escaped wherever it stands.
+        let odd = stranger.go(&format!("{}/login?continue=/%22%3E%3Cscript%3E", stage.base)).await;
+        assert!(!odd.answer.text().contains("<script"), "{}", odd.answer.text());
+    });
 }
 
 #[test]

@@ -231,11 +231,7 @@ async fn jwks(State(all): State<Providers>, Path(who): Path<String>) -> Response
 }
 
 /// The page on which to choose whom to be.
-async fn ask(
-    State(all): State<Providers>,
-    Path(who): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Response<Body> {
+async fn ask(State(all): State<Providers>, Path(who): Path<String>, RawQuery(query): RawQuery) -> Response<Body> {
     let Some(provider) = all.get(who.as_str()) else { return nobody() };
     let asked = Fields::read(&query.unwrap_or_default()).unwrap_or_default();
     if !provider.is_ours(&asked) {
@@ -295,11 +291,7 @@ async fn token(
 }
 
 /// There is no session to end here: back to the house.
-async fn logout(
-    State(all): State<Providers>,
-    Path(who): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Response<Body> {
+async fn logout(State(all): State<Providers>, Path(who): Path<String>, RawQuery(query): RawQuery) -> Response<Body> {
     let Some(provider) = all.get(who.as_str()) else { return nobody() };
     let asked = Fields::read(&query.unwrap_or_default()).unwrap_or_default();
     let home = format!("{}/login", provider.house);

@@ -142,7 +142,9 @@ mod tests {
     #[test]
     fn no_text_that_is_not_an_attempt_is_read_as_one() {
         let good = attempt(1).cookie();
-        for bad in ["", ".....", "x", &good[1..], &format!("{good}."), &format!("{good}.x"), &good.replace("patient", "admin")] {
+        for bad in
+            ["", ".....", "x", &good[1..], &format!("{good}."), &format!("{good}.x"), &good.replace("patient", "admin")]
+        {
             assert_eq!(Attempt::read(bad), None, "{bad}");
         }
     }

@@ -1,7 +1,6 @@
 //! The end of sessions: the person leaves, or their provider says that they have left.
 
 use super::{Kind, LoginError, Logins, Way};
-use crate::identity::bearer::{Unauthenticated, use_once};
 use crate::identity::session::SessionError;
 use crate::openid::{Unproved, unverified_issuer};
 
@@ -47,11 +46,9 @@ impl Logins {
                 }
                 Err(error) => return Err(NotEnded::Unavailable(Box::new(error))),
             };
-            let now = self.clock.now();
-            match use_once(&self.store, &format!("logout {issuer}"), &ended.id, now, ended.forget).await {
-                Ok(()) => {}
-                Err(Unauthenticated::Refused(word)) => return Err(NotEnded::Refused(word.to_owned())),
-                Err(Unauthenticated::Unavailable(error)) => return Err(NotEnded::Unavailable(Box::new(error))),
+            let fresh = self.once(&format!("logout {issuer}"), &ended.id, ended.forget).await;
+            if !fresh.map_err(|error| NotEnded::Unavailable(Box::new(error)))? {
+                return Err(NotEnded::Refused("used before".to_owned()));
             }
             let (subject, session) = (ended.subject.as_deref(), ended.session.as_deref());
             let count = self.sessions.end_of_provider(&issuer, subject, session).await;

@@ -9,17 +9,18 @@ mod professional;
 
 use std::sync::Arc;
 
+use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
 
 pub use attempt::LONGEST_ATTEMPT_SECONDS;
 pub use leave::NotEnded;
 
 use super::account::InvitationTag;
-use super::bearer::{Unauthenticated, use_once};
 use super::patients::{PatientError, Patients};
 use super::session::{self, Login, Person, SessionError, Sessions};
 use crate::chance::{self, Chance, NoChance};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
+use crate::db::DbError;
 use crate::directory::Register;
 use crate::openid::{Arrival, Ask, Credential, Provider, Redeem, Unproved};
 use crate::proof::base64url;
@@ -170,7 +171,7 @@ impl Logins {
     ///
     /// # Errors
     /// [`LoginError`].
-    pub async fn begin(
+    pub async fn depart(
         &self,
         kind: Kind,
         english: bool,
@@ -204,10 +205,9 @@ impl Logins {
             return Err(LoginError::NoAttempt);
         }
         // Used up before anything else is looked at: an answer is taken once, on one node.
-        match use_once(&self.store, "login", &attempt.id(), now, attempt.expires).await {
-            Ok(()) => {}
-            Err(Unauthenticated::Refused(_)) => return Err(LoginError::NoAttempt),
-            Err(Unauthenticated::Unavailable(error)) => return Err(LoginError::Unavailable(Box::new(error))),
+        let unavailable = |error| LoginError::Unavailable(Box::new(error));
+        if !self.once("login", &attempt.id(), attempt.expires).await.map_err(unavailable)? {
+            return Err(LoginError::NoAttempt);
         }
         if let Some(error) = answer.error {
             let word: String = error.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
@@ -259,6 +259,13 @@ impl Logins {
         });
         let signed = self.signer.sign("JWT", claims.to_string().as_bytes());
         signed.map_err(|error| LoginError::Unavailable(Box::new(error)))
+    }
+
+    /// Uses up `id` of `kind` until `until`, on every node at once; `false` when it was used before.
+    async fn once(&self, kind: &str, id: &str, until: Timestamp) -> Result<bool, DbError> {
+        let mut hash = [0; 32];
+        hash.iter_mut().zip(digest(&SHA256, id.as_bytes()).as_ref()).for_each(|(to, from)| *to = *from);
+        self.store.use_once(kind, hash, self.clock.now(), until).await
     }
 
     /// The public keys to be enrolled at providers (RFC 7517 §5).
