@@ -13,11 +13,11 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::consent::{Checker, Unproved};
 use crate::directory::{NotEnrolled, Register};
-use crate::id::{DeedId, PatientId};
+use crate::id::{DeedId, Mark, PatientId, ProfessionalId};
 use crate::ledger::personal::Records;
-use crate::ledger::{Ledger, Personal, Refusal, Unrecorded};
-use crate::model::{Actor, Bearer, Interaction, Op, RecordFacts, Software, Subject};
-use crate::policy::{Denial, Exclusion, Permit, Provision, Question, Standing};
+use crate::ledger::{Enrolment, Footing, Ledger, Personal, Refusal, Unrecorded};
+use crate::model::{Actor, Bearer, Enrolled, Interaction, Op, RecordFacts, Software, Subject};
+use crate::policy::{self, Denial, Exclusion, Permit, Provision, Question, Standing};
 use crate::store::gather::{Asker, Gathered};
 use crate::store::rows::{ConsentRow, PatientRow};
 use crate::vault::{Indexer, PatientKeys, Unwrapper, VaultError};
@@ -61,6 +61,8 @@ pub struct Asked {
     standing: Standing,
     provisions: Vec<Provision>,
     exclusions: Vec<Exclusion>,
+    enrolments: Vec<Enrolment>,
+    mark: Option<Mark>,
 }
 
 impl Asked {
@@ -83,11 +85,20 @@ impl Asked {
         }
     }
 
-    /// When the first consent that the permit rests on is over.
+    /// The professional who asks, when one is named.
     #[must_use]
-    pub fn until(&self, permit: &Permit) -> Timestamp {
+    pub fn professional(&self) -> Option<ProfessionalId> {
+        let Actor::Software(software) = &self.actor else { return None };
+        software.professional.as_ref().map(|(id, _)| *id)
+    }
+
+    /// What the permit rests on beside its consents, and when the first of these is over.
+    #[must_use]
+    pub fn footing(&self, permit: &Permit) -> Footing {
         let cited = |p: &&Provision| permit.basis().contains(&(p.consent, p.revision));
-        self.provisions.iter().filter(cited).map(|p| p.terms.valid.to).min().unwrap_or(Timestamp(i64::MAX))
+        let until = self.provisions.iter().filter(cited).map(|p| p.terms.valid.to).min();
+        let until = until.unwrap_or(Timestamp(i64::MAX));
+        Footing { until, enrolments: self.enrolments.clone(), asker: self.mark }
     }
 }
 
@@ -150,7 +161,15 @@ impl Asking {
                 return Err(Unasked::NotEnrolled);
             }
         };
-        let mut asked = Asked { actor, standing, provisions: Vec::new(), exclusions: Vec::new() };
+        let mark = match &actor {
+            Actor::Software(Software { professional: Some((id, _)), .. }) => Some(self.ledger.shut_out(patient, *id)),
+            Actor::Software(_) | Actor::Patient(_) => None,
+        };
+        let parties = gathered.parties.iter().map(|row| (Enrolled::Party(row.party), row.revision));
+        let enrolments = std::iter::once((Enrolled::Patient(patient), Enrolled::ACTIVE)).chain(parties);
+        let enrolments = enrolments.map(|(what, revision)| self.ledger.enrolment(what, revision)).collect();
+        let (provisions, exclusions) = (Vec::new(), Vec::new());
+        let mut asked = Asked { actor, standing, provisions, exclusions, enrolments, mark };
         for row in &gathered.consents {
             self.add(&mut asked, patient, row, keys).map_err(|unproved| {
                 tracing::error!(consent = %row.consent, reason = unproved.0, "a consent row does not hold");
@@ -250,6 +269,10 @@ pub fn about(bearer: &Bearer, patient: PatientId, route: &'static str, resource_
 /// A refusal that the policy gave.
 #[must_use]
 pub fn denied(denial: &Denial) -> Refusal {
+    // FR-19: the patient reads their own log, and must not learn there what was not announced yet.
+    if denial.reason == policy::Reason::Unannounced {
+        return Refusal { deed: denial.deed, reason: "absent", purpose: Some(denial.purpose), policy: None };
+    }
     Refusal {
         deed: denial.deed,
         reason: denial.reason.code(),

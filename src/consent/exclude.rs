@@ -20,6 +20,6 @@ impl Consents {
         let grantee = Grantee::Professional(professional);
         self.known(&grantee).await?;
         let grantee = self.indexer.grantee(said.patient, &grantee);
-        Ok(Making { act: Act::Exclude, grantee, ends: false, until: Timestamp(i64::MAX) })
+        Ok(Making { act: Act::Exclude, grantee, ends: false, whom: Some(professional), until: Timestamp(i64::MAX) })
     }
 }

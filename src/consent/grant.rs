@@ -18,6 +18,6 @@ impl Consents {
         self.lawful(terms, &who, said.issued)?;
         let grantee = self.indexer.grantee(said.patient, &terms.grantee);
         // At its own turn it must still have time to live.
-        Ok(Making { act: Act::Grant, grantee, ends: false, until: terms.valid.to })
+        Ok(Making { act: Act::Grant, grantee, ends: false, whom: None, until: terms.valid.to })
     }
 }

@@ -51,6 +51,8 @@ fn refused(reason: Reason, who: &Known) -> ConsentError {
         | Reason::Window
         | Reason::Authored
         | Reason::Label
+        | Reason::Masked
+        | Reason::Unannounced
         | Reason::PolicyError => None,
     };
     ConsentError::Refused { reason: reason.code(), article }

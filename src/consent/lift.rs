@@ -18,7 +18,8 @@ impl Consents {
         if !standing.active() || said.revision != standing.next()? {
             return Err(ConsentError::Conflict);
         }
-        Ok(Making { act: Act::Lift, grantee: standing.tag()?, ends: true, until: Timestamp(i64::MAX) })
+        let whom = if let Op::Exclude(professional) = standing.said.op { Some(professional) } else { None };
+        Ok(Making { act: Act::Lift, grantee: standing.tag()?, ends: true, whom, until: Timestamp(i64::MAX) })
     }
 
     /// Whom the exclusion that `said` would lift shuts out.

@@ -28,6 +28,6 @@ impl Consents {
         // countersigns nothing that it would never honour.
         let who = self.known(&terms.grantee).await?;
         self.lawful(terms, &who, said.issued)?;
-        Ok(Making { act: Act::Narrow, grantee: standing.tag()?, ends: false, until: terms.valid.to })
+        Ok(Making { act: Act::Narrow, grantee: standing.tag()?, ends: false, whom: None, until: terms.valid.to })
     }
 }

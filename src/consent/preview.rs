@@ -36,7 +36,7 @@ impl Consents {
         let keys = self.keys(patient).await?;
         let who = self.known(&terms.grantee).await?;
         self.lawful(terms, &who, self.clock.now())?;
-        let facts = self.facts(patient, &keys).await?;
+        let facts = self.shown(patient, self.facts(patient, &keys).await?)?;
         let exclusions = self.exclusions(patient, &keys).await?;
         let consent = ConsentId::random(&*self.chance)?;
         let provisions = [Provision { consent, revision: 1, patient, terms: terms.clone() }];
@@ -59,6 +59,23 @@ impl Consents {
             }
         }
         Ok(told(&facts, &open))
+    }
+
+    /// Those that the patient may see: a preview must not count what was not announced to them yet (FR-19).
+    fn shown(&self, patient: PatientId, facts: Vec<RecordFacts>) -> Result<Vec<RecordFacts>, ConsentError> {
+        let question = Question {
+            actor: &Actor::Patient(patient),
+            standing: Standing::ACTIVE,
+            interaction: Interaction::Search,
+            now: self.clock.now(),
+            records: &facts,
+            provisions: &[],
+            exclusions: &[],
+        };
+        let deed = DeedId::ordered(&*self.clock, &*self.chance)?;
+        let Ok(permit) = self.engine.decide(deed, &question) else { return Ok(Vec::new()) };
+        let shown: BTreeSet<RecordKey> = permit.records().iter().map(|(key, _)| *key).collect();
+        Ok(facts.into_iter().filter(|f| shown.contains(&f.key)).collect())
     }
 
     /// The facts of every record of a patient.

@@ -3,9 +3,9 @@
 use super::row::ConsentSeal;
 use super::{ConsentError, Consents, Kept};
 use crate::clock::Timestamp;
-use crate::id::{DeedId, PatientId, StatementId};
-use crate::ledger::{Act, Basis, Change, Ground, Personal, Placed, Unplaced, Unrecorded};
-use crate::model::Statement;
+use crate::id::{DeedId, PatientId, ProfessionalId, StatementId};
+use crate::ledger::{Act, Basis, Change, Enrolment, Ground, Marked, Personal, Placed, Unplaced, Unrecorded};
+use crate::model::{Enrolled, Statement};
 use crate::store::turn::{NewRevision, Write};
 use crate::vault::{PatientKeys, Place};
 
@@ -17,6 +17,8 @@ pub(super) struct Making {
     pub(super) grantee: [u8; 16],
     /// Whether the consent is over after it.
     pub(super) ends: bool,
+    /// Whom it shuts out, or no longer shuts out.
+    pub(super) whom: Option<ProfessionalId>,
     /// When making it is over.
     pub(super) until: Timestamp,
 }
@@ -55,6 +57,10 @@ impl Consents {
         deed.change = Some(Change { consent, makes: revision, ends: making.ends });
         deed.until = making.until;
         deed.policy = Some(self.engine.digest());
+        let whom = making.whom.map(|professional| self.ledger.shut_out(patient, professional));
+        deed.subject = whom.map(|mark| Marked { mark, revision });
+        // A removed key whose older row was put back signs nothing: the log knows.
+        deed.enrolments = beside.iter().filter_map(|write| self.signer_enrolment(write)).collect();
         deed.writes = beside;
         deed.writes.push(Write::Consent(new));
         match self.ledger.record(deed).await {
@@ -62,6 +68,11 @@ impl Consents {
             Ok(Placed::Stale) | Err(Unrecorded::Unplaced(Unplaced::Taken)) => Ok(None),
             Err(other) => Err(other.into()),
         }
+    }
+
+    fn signer_enrolment(&self, write: &Write) -> Option<Enrolment> {
+        let Write::Signer { patient, device } = write else { return None };
+        Some(self.ledger.enrolment(Enrolled::Device(*patient, *device), Enrolled::ACTIVE))
     }
 
     pub(super) fn statement_id(&self) -> Result<StatementId, ConsentError> {

@@ -46,7 +46,7 @@ impl Consents {
     ) -> Result<Option<u64>, ConsentError> {
         let kept = Kept { statement: said.to_bytes(), ..Kept::default() };
         let until = Timestamp(i64::MAX);
-        let making = Making { act: Act::Revoke, grantee: standing.tag()?, ends: true, until };
+        let making = Making { act: Act::Revoke, grantee: standing.tag()?, ends: true, whom: None, until };
         self.record(said, making, &kept, keys, Vec::new()).await
     }
 

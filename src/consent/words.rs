@@ -86,7 +86,7 @@ const CATEGORIES: &[Words] = &[
 ];
 
 const SENSITIVITIES: &[Words] = &[
-    ("BH", "santé mentale, addictions et troubles cognitifs", "mental health, addictions and cognition"),
+    ("BH", "troubles cognitifs, du développement et émotionnels", "cognitive, developmental and emotional disorders"),
     ("COGN", "troubles cognitifs", "cognitive disorders"),
     ("DVD", "troubles du développement", "developmental disorders"),
     ("EMOTDIS", "troubles émotionnels", "emotional disorders"),
@@ -102,7 +102,11 @@ const SENSITIVITIES: &[Words] = &[
     ("SDV", "violences conjugales ou sexuelles", "sexual and domestic violence"),
     ("SEX", "sexualité et contraception", "sexuality and reproductive health"),
     ("SICKLE", "drépanocytose", "sickle cell disease"),
-    ("SPI", "toutes les informations protégées", "all specially protected information"),
+    (
+        "SPI",
+        "santé mentale, troubles du comportement et addictions",
+        "mental and behavioural health, and substance use",
+    ),
     ("STD", "infections sexuellement transmissibles", "sexually transmitted diseases"),
     ("SUD", "dépendances", "substance use disorders"),
     ("TBOO", "sujets que vous jugez intimes", "matters you hold private"),

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::db::DbError;
 use crate::id::{ClientId, DeedId, OrganisationId, ProfessionalId};
 use crate::ledger::{Act, Ledger, Personal, Placed, Unplaced, Unrecorded};
+use crate::model::Enrolled;
 use crate::store::Store;
 use crate::store::turn::Write;
 use crate::vault::RegistrySigner;
@@ -93,6 +94,7 @@ impl Enrolments {
         let signature = self.registry.sign(body.as_bytes()).map_err(|_| Unrecorded::Sealing)?.to_vec();
         let id = DeedId::ordered(&*self.clock, &*self.chance)?;
         let mut deed = self.ledger.prepare(id, act, about(party), None).await?;
+        deed.subject = Some(self.ledger.enrolment(Enrolled::Party(party.id()), revision).made());
         let number = party.number().to_owned();
         deed.writes.push(Write::Party { party: party.id(), kind: party.kind(), number, revision, body, signature });
         match self.ledger.record(deed).await {

@@ -1,10 +1,10 @@
 //! What a decision may know about a record, read from its content once, at intake.
 
-use super::labels::{self, LabelError};
+use super::labels::{self, LabelError, Labels};
 use super::resource::codings;
 use super::{authored, schema};
 use crate::json::{Node, Value};
-use crate::model::{Coding, Confidentiality, Period, RecordClass, RecordFacts, RecordKey, Sensitivity};
+use crate::model::{Coding, Confidentiality, Period, RecordClass, RecordFacts, RecordKey, Sensitivity, Visibility};
 
 /// The content does not say what a decision must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +37,8 @@ pub struct ContentFacts {
     pub document_types: Vec<Coding>,
     /// When it was authored or observed.
     pub authored: Option<Period>,
+    /// The French visibility codes, sorted, unique. They are not stored in the text: see [`strip`](super::strip).
+    pub visibility: Vec<Visibility>,
 }
 
 /// Types that can be proof of reimbursement or cover (L.1111-18 CSP).
@@ -55,7 +57,7 @@ impl ContentFacts {
     pub fn read(node: &Node<'_>) -> Result<Self, FactsError> {
         let name = node.text_of("resourceType").unwrap_or_default();
         let (_, ty) = schema::schema().resource(name).ok_or(FactsError::NotAResource)?;
-        let (confidentiality, sensitivities) = labels::read(node)?;
+        let Labels { confidentiality, sensitivities, visibility } = labels::read(node)?;
         let document = match ty.name {
             "DocumentReference" | "Composition" => "type",
             "DiagnosticReport" => "code",
@@ -69,10 +71,11 @@ impl ContentFacts {
             categories: sorted(node, "category"),
             document_types: sorted(node, document),
             authored: authored::read(node).map_err(|_| FactsError::ReversedPeriod)?,
+            visibility,
         })
     }
 
-    /// The facts of the record `key` at `version`.
+    /// The facts of the record `key` at `version`, deposited by nobody who is named.
     #[must_use]
     pub fn of(self, key: RecordKey, version: i64) -> RecordFacts {
         RecordFacts {
@@ -85,6 +88,9 @@ impl ContentFacts {
             categories: self.categories,
             document_types: self.document_types,
             authored: self.authored,
+            visibility: self.visibility,
+            announced: None,
+            author: None,
         }
     }
 }

@@ -231,9 +231,10 @@ mod tests {
 
     #[test]
     fn the_committed_definitions_are_the_ones_the_script_made() {
-        let files: [(&str, &[u8]); 4] = [
+        let files: [(&str, &[u8]); 5] = [
             ("codes.txt", include_bytes!("definitions/codes.txt")),
             ("compartment.txt", include_bytes!("definitions/compartment.txt")),
+            ("concepts.txt", include_bytes!("definitions/concepts.txt")),
             ("elements.txt", include_bytes!("definitions/elements.txt")),
             ("parameters.txt", include_bytes!("definitions/parameters.txt")),
         ];

@@ -3,6 +3,7 @@
 mod belonging;
 mod bundles;
 mod corpus;
+mod labelling;
 mod searching;
 mod validity;
 

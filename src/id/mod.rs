@@ -142,6 +142,8 @@ ids! {
     ClientId,
     /// A patient's signing device or passkey.
     DeviceId,
+    /// A keyed name by which the log knows what is enrolled or shut out.
+    Mark,
     /// A deed: the permit, its receipt and its leaf carry the same one.
     DeedId,
 }

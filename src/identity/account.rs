@@ -8,6 +8,7 @@ use crate::chance;
 use crate::clock::Timestamp;
 use crate::id::PatientId;
 use crate::ledger::Act;
+use crate::model::Enrolled;
 use crate::secret::Secret;
 use crate::store::accounts::TaggedRow;
 use crate::store::turn::Write;
@@ -35,7 +36,8 @@ impl Patients {
         let expires = self.clock.now().plus_secs(i64::from(days) * 86_400);
         let seal = self.seal("invitation", patient, &tag, expires).to_vec();
         let write = Write::Invitation { patient, tag, expires, seal };
-        self.record(patient, Act::Enrol, "patient/invitation", &keys, vec![write]).await?;
+        let made = (Enrolled::SignIn(patient, tag), Enrolled::ACTIVE);
+        self.record(patient, (Act::Enrol, "patient/invitation"), made, &keys, vec![write]).await?;
         let groups: Vec<&str> = (0..CODE_CHARACTERS).step_by(4).filter_map(|at| code.get(at..at + 4)).collect();
         Ok(Secret::new(groups.join("-")))
     }
@@ -86,7 +88,8 @@ impl Patients {
         let tag = self.account_tag(issuer, subject);
         let seal = self.seal("account", patient, &tag, since).to_vec();
         let write = Write::Account { patient, tag, invitation: *invitation, since, seal };
-        match self.record(patient, Act::Enrol, "patient/account", &keys, vec![write]).await {
+        let made = (Enrolled::SignIn(patient, tag), Enrolled::ACTIVE);
+        match self.record(patient, (Act::Enrol, "patient/account"), made, &keys, vec![write]).await {
             Ok(()) => Ok(patient),
             Err(PatientError::Enrolled) => Err(PatientError::NotInvited),
             Err(other) => Err(other),

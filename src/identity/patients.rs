@@ -8,7 +8,7 @@ use crate::consent::row::patient_seal;
 use crate::db::DbError;
 use crate::id::{DeedId, DeviceId, PatientId};
 use crate::ledger::{Act, Ground, Ledger, Personal, Placed, Unplaced, Unrecorded};
-use crate::model::{Device, DeviceKind};
+use crate::model::{Device, DeviceKind, Enrolled};
 use crate::proof::PublicKey;
 use crate::store::Store;
 use crate::store::turn::Write;
@@ -100,7 +100,8 @@ impl Patients {
             seal: patient_seal(&self.mac, patient, "active").to_vec(),
         }];
         writes.extend(identifiers.iter().map(|i| Write::Identifier { patient, tag: self.tag(i) }));
-        self.record(patient, Act::Enrol, "patient/enrol", &keys, writes).await?;
+        let whole = (Enrolled::Patient(patient), Enrolled::ACTIVE);
+        self.record(patient, (Act::Enrol, "patient/enrol"), whole, &keys, writes).await?;
         Ok(patient)
     }
 
@@ -159,7 +160,8 @@ impl Patients {
                 Write::Patient { patient, state: "erased", since: self.clock.now(), seal },
                 Write::Forget { patient },
             ];
-            self.record(patient, Act::Shred, "patient/erase", &keys, writes).await?;
+            let whole = (Enrolled::Patient(patient), Enrolled::ENDED);
+            self.record(patient, (Act::Shred, "patient/erase"), whole, &keys, writes).await?;
         }
         Ok(self.shredder.shred(patient, Which::Record, backup_days).await?)
     }
@@ -182,14 +184,16 @@ impl Patients {
         let body = device.to_body();
         let signature = self.registry.sign(Device::signed(&body, state).as_bytes())?.to_vec();
         let write = Write::Device { patient: device.patient, device: device.id, state, body, signature };
-        self.record(device.patient, act, "patient/device", keys, vec![write]).await
+        let revision = if state == "active" { Enrolled::ACTIVE } else { Enrolled::ENDED };
+        let made = (Enrolled::Device(device.patient, device.id), revision);
+        self.record(device.patient, (act, "patient/device"), made, keys, vec![write]).await
     }
 
     pub(super) async fn record(
         &self,
         patient: PatientId,
-        act: Act,
-        route: &'static str,
+        (act, route): (Act, &'static str),
+        (what, revision): (Enrolled, i64),
         keys: &PatientKeys,
         writes: Vec<Write>,
     ) -> Result<(), PatientError> {
@@ -197,6 +201,7 @@ impl Patients {
         let id = DeedId::ordered(&*self.clock, &*self.chance)?;
         let mut deed = self.ledger.prepare(id, act, about, Some(keys)).await?;
         deed.ground = Ground::Guarantor;
+        deed.subject = Some(self.ledger.enrolment(what, revision).made());
         deed.writes = writes;
         match self.ledger.record(deed).await {
             Ok(Placed::Done { .. }) => Ok(()),

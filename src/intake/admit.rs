@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::id::DeedId;
 use crate::ledger::entry::Basis;
 use crate::ledger::personal::{Records, Touched};
-use crate::ledger::{Act, Ground, Personal, Placed, Unplaced, Unrecorded};
+use crate::ledger::{Act, Footing, Ground, Personal, Placed, Unplaced, Unrecorded};
 use crate::model::Purpose;
 use crate::store::turn::Write;
 
@@ -13,15 +13,20 @@ use crate::store::turn::Write;
 pub(super) struct Allowed {
     pub(super) ground: Ground,
     pub(super) basis: Vec<Basis>,
-    pub(super) until: Timestamp,
+    pub(super) on: Footing,
     pub(super) purpose: Option<Purpose>,
     pub(super) policy: Option<[u8; 32]>,
 }
 
 impl Allowed {
     /// By the guarantor, who keeps the record.
-    pub(super) const GUARANTOR: Self =
-        Self { ground: Ground::Guarantor, basis: Vec::new(), until: Timestamp(i64::MAX), purpose: None, policy: None };
+    pub(super) const GUARANTOR: Self = Self {
+        ground: Ground::Guarantor,
+        basis: Vec::new(),
+        on: Footing { until: Timestamp(i64::MAX), enrolments: Vec::new(), asker: None },
+        purpose: None,
+        policy: None,
+    };
 }
 
 impl Intake {
@@ -43,7 +48,9 @@ impl Intake {
             self.ledger.prepare(deed, Act::Admit, about, Some(&keys)).await.map_err(Rejected::unavailable)?;
         deed.ground = allowed.ground;
         deed.basis = allowed.basis;
-        deed.until = allowed.until;
+        deed.until = allowed.on.until;
+        deed.enrolments = allowed.on.enrolments;
+        deed.asker = allowed.on.asker;
         deed.purpose = allowed.purpose;
         deed.policy = allowed.policy;
         deed.records = u32::try_from(touched.len()).unwrap_or(u32::MAX);

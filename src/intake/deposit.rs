@@ -127,7 +127,7 @@ impl Intake {
         let keys = Arc::new(keys);
         let has_own = reading.whose.part.is_some() && !gathered.records.is_empty();
         // Sealed as if it were not there; whether it is may be told only to one who is admitted.
-        let owner = Owner { keys: Arc::clone(&keys), patient_resource: None };
+        let owner = Owner { keys: Arc::clone(&keys), patient_resource: None, author: asked.professional() };
         let prepared = self.aside(move |intake| intake.prepare(reading, &owner)).await?;
         let permit = match self.decide(deed, &asked, &prepared) {
             Ok(permit) => permit,
@@ -205,7 +205,7 @@ fn allowed(permit: &Permit, asked: &Asked) -> Allowed {
             policy::Ground::Oneself => Ground::Oneself,
         },
         basis,
-        until: asked.until(permit),
+        on: asked.footing(permit),
         purpose: Some(permit.purpose()),
         policy: Some(*permit.policy()),
     }

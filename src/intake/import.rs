@@ -45,7 +45,8 @@ impl Intake {
         let own = RecordKey::of_patient(patient);
         let gathered = self.store.gather_read(own, &Asker::default()).await.map_err(Rejected::unavailable)?;
         let keys = self.asking.keys(gathered.patient.as_ref()).await?.ok_or(Rejected::NoSuchPatient)?;
-        let owner = Owner { keys: Arc::new(keys), patient_resource: gathered.records.first().map(|r| r.version) };
+        let owner =
+            Owner { keys: Arc::new(keys), patient_resource: gathered.records.first().map(|r| r.version), author: None };
         let mut writes = vec![Write::Import { tag }];
         if !new_patient {
             writes.extend(self.new_names(patient, &reading).await?);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::reading::{Part, Reading};
 use super::{Admitted, Intake, Rejected};
 use crate::clock::Timestamp;
-use crate::fhir::{ContentFacts, Edit, Envelope, FactsError, Links, extract};
-use crate::id::{PatientId, RecordId};
+use crate::fhir::{ContentFacts, Edit, Envelope, FactsError, Links, extract, strip};
+use crate::id::{PatientId, ProfessionalId, RecordId};
 use crate::json::{self, Limits};
-use crate::model::{RecordFacts, RecordKey};
+use crate::model::{RecordFacts, RecordKey, Visibility};
 use crate::store::turn::NewRecord;
 use crate::vault::{PatientKeys, Place};
 
@@ -19,7 +19,13 @@ pub struct Owner {
     pub keys: Arc<PatientKeys>,
     /// The version of the patient's own Patient resource, when it is there already.
     pub patient_resource: Option<i64>,
+    /// The professional who deposits, when one is named.
+    pub author: Option<ProfessionalId>,
 }
+
+/// How long a document may be kept from the patient whom it concerns; then it is announced by itself (FR-20). The law
+/// names no number (L.1111-2 and L.1111-7 CSP, EHDS art. 3): two months is the longest term that L.1111-7 knows.
+const ANNOUNCED_AFTER_SECS: i64 = 61 * 86_400;
 
 /// Records sealed and ready for their turn.
 pub struct Prepared {
@@ -105,10 +111,13 @@ impl Intake {
         shared: &Shared,
         owner: &Owner,
     ) -> Result<(NewRecord, RecordFacts), Rejected> {
-        let rewritten = rewrite(reading, part, key, shared)?;
+        let (rewritten, visibility) = rewrite(reading, part, key, shared)?;
         let facts_of = |why| Rejected::Facts { entry: part.entry, why };
         let node = json::parse(rewritten.as_bytes(), Limits::FHIR)?;
-        let facts = ContentFacts::read(&node).map_err(facts_of)?.of(key, 1);
+        let mut facts = ContentFacts::read(&node).map_err(facts_of)?.of(key, 1);
+        let hidden = visibility.contains(&Visibility::InvisiblePatient);
+        facts.announced = hidden.then(|| shared.at.plus_secs(ANNOUNCED_AFTER_SECS));
+        (facts.visibility, facts.author) = (visibility, owner.author);
         let values = extract(&node).to_bytes();
         drop(node);
         let seal =
@@ -125,12 +134,21 @@ impl Intake {
     }
 }
 
-/// The text to be stored: the server's envelope, the new links, and every other byte as it came.
-fn rewrite(reading: &Reading, part: &Part, key: RecordKey, shared: &Shared) -> Result<String, Rejected> {
+/// The text to be stored: the server's envelope, the new links, no visibility codes, and every other byte as it came;
+/// and the visibility codes it had.
+fn rewrite(
+    reading: &Reading,
+    part: &Part,
+    key: RecordKey,
+    shared: &Shared,
+) -> Result<(String, Vec<Visibility>), Rejected> {
     let entry = part.entry;
-    let slice = reading.text.get(part.span.start..part.span.end).unwrap_or_default();
-    let node = json::parse(slice.as_bytes(), Limits::FHIR)?;
+    let whole = reading.text.get(part.span.start..part.span.end).unwrap_or_default();
+    let node = json::parse(whole.as_bytes(), Limits::FHIR)?;
     let own = ContentFacts::read(&node).map_err(|why: FactsError| Rejected::Facts { entry, why })?;
+    let stripped = strip(whole).map_err(|why| Rejected::Link { entry, why })?;
+    let slice = stripped.as_deref().unwrap_or(whole);
+    let node = json::parse(slice.as_bytes(), Limits::FHIR)?;
     let id = key.to_string();
     let envelope = Envelope {
         id: &id,
@@ -143,5 +161,6 @@ fn rewrite(reading: &Reading, part: &Part, key: RecordKey, shared: &Shared) -> R
     edit.stamp(&node, &envelope).map_err(|why| Rejected::Link { entry, why })?;
     edit.rewrite(&node, &shared.links, part.full_url.as_deref())
         .map_err(|why| Rejected::Link { entry, why: why.into() })?;
-    edit.apply(slice, node.span).map_err(|why| Rejected::Link { entry, why })
+    let text = edit.apply(slice, node.span).map_err(|why| Rejected::Link { entry, why })?;
+    Ok((text, own.visibility))
 }

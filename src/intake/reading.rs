@@ -300,6 +300,10 @@ fn supported(kind: BundleKind, entry: &Entry<'_, '_>) -> Result<(), Rejected> {
 
 fn labels(bundle: &Node<'_>) -> Result<(Confidentiality, Vec<Coding>), Rejected> {
     let own = ContentFacts::read(bundle).map_err(|why| Rejected::Facts { entry: None, why })?;
+    if !own.visibility.is_empty() {
+        let what = "a visibility code stands on a document, not on the Bundle it comes in";
+        return Err(Rejected::NotSupported { entry: None, what });
+    }
     let coding = |s: &Sensitivity| Coding { system: Sensitivity::SYSTEM.to_owned(), code: s.code().to_owned() };
     Ok((own.confidentiality, own.sensitivities.iter().map(coding).collect()))
 }

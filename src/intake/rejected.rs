@@ -225,6 +225,10 @@ const fn facts(why: FactsError) -> &'static str {
             "a security label has a code that its system does not have, or that is not supported here"
         }
         FactsError::Label(LabelError::NoSystem) => "a security label has no code system or no code",
+        FactsError::Label(LabelError::Lowered) => "only its author may make a record less protected than it was",
+        FactsError::Label(LabelError::HiddenFromAll) => {
+            "a document cannot be hidden from the patient and masked from professionals at once (TRE_A07)"
+        }
     }
 }
 

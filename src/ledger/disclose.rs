@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::entry::{Basis, commit};
+use super::mark::{self, Enrolment};
 use super::personal::Personal;
 use super::sequencer::{Deed, Lanes, Placed, Sequencer, Unplaced};
 use super::words::{Act, Ground};
 use crate::chance::{self, Chance};
 use crate::clock::{Clock, Timestamp};
-use crate::id::{DeedId, PatientId};
-use crate::model::{Purpose, Sealed};
+use crate::id::{DeedId, Mark, PatientId, ProfessionalId};
+use crate::model::{Enrolled, Purpose, Sealed};
 use crate::policy::{self, Permit};
 use crate::store::Store;
 use crate::vault::{LogSealer, PatientKeys, Place, RowMac, Unwrapper};
@@ -67,10 +68,22 @@ pub struct Refusal {
     pub policy: Option<[u8; 32]>,
 }
 
+/// What a disclosure or an admission rests on beside its consents, all of it held against the log in its turn.
+#[derive(Clone, Debug)]
+pub struct Footing {
+    /// When the first of the consents is over.
+    pub until: Timestamp,
+    /// The enrolments of patient and asker.
+    pub enrolments: Vec<Enrolment>,
+    /// The professional who asks: must not be shut out.
+    pub asker: Option<Mark>,
+}
+
 /// The tamper-evident log. Clones share it; the sequencer ends when the last is gone.
 #[derive(Clone)]
 pub struct Ledger {
     lanes: Lanes,
+    mac: RowMac,
     sealer: LogSealer,
     unwrapper: Unwrapper,
     chance: Arc<dyn Chance>,
@@ -103,11 +116,23 @@ impl Ledger {
     #[must_use]
     pub fn new(needs: Needs) -> (Self, Sequencer) {
         let Needs { store, clock, chance, mac, sealer, unwrapper } = needs;
-        let (sequencer, lanes) = Sequencer::new(store, clock, mac);
-        (Self { lanes, sealer, unwrapper, chance }, sequencer)
+        let (sequencer, lanes) = Sequencer::new(store, clock, mac.clone());
+        (Self { lanes, mac, sealer, unwrapper, chance }, sequencer)
     }
 
-    /// Puts a disclosure on record in its turn; `None` when a consent it rests on had ended by then.
+    /// An enrolment at a revision, as the log names it.
+    #[must_use]
+    pub fn enrolment(&self, what: Enrolled, revision: i64) -> Enrolment {
+        mark::enrolment(&self.mac, what, revision)
+    }
+
+    /// The mark under which the log knows that a patient shut out a professional.
+    #[must_use]
+    pub fn shut_out(&self, patient: PatientId, professional: ProfessionalId) -> Mark {
+        mark::shut_out(&self.mac, patient, professional)
+    }
+
+    /// Puts a disclosure on record in its turn; `None` when something it rests on had changed by then.
     ///
     /// # Errors
     /// [`Unrecorded`] when no durable leaf can be promised: nothing may then be released.
@@ -116,7 +141,7 @@ impl Ledger {
         permit: &Permit,
         about: Personal,
         keys: &PatientKeys,
-        until: Timestamp,
+        on: Footing,
     ) -> Result<Option<Receipt>, Unrecorded> {
         let (commitment, personal) = self.seal(permit.deed(), permit.patient(), &about, keys)?;
         let mut basis: Vec<Basis> =
@@ -130,7 +155,7 @@ impl Ledger {
                 policy::Ground::Oneself => Ground::Oneself,
             },
             basis,
-            until,
+            until: on.until,
             patient: Some(permit.patient()),
             purpose: Some(permit.purpose()),
             policy: Some(*permit.policy()),
@@ -139,6 +164,9 @@ impl Ledger {
             commitment,
             personal: Some(personal),
             change: None,
+            subject: None,
+            enrolments: on.enrolments,
+            asker: on.asker,
             writes: Vec::new(),
         };
         Ok(match self.lanes.place(deed).await? {
@@ -196,6 +224,9 @@ impl Ledger {
             commitment,
             personal: Some(personal),
             change: None,
+            subject: None,
+            enrolments: Vec::new(),
+            asker: None,
             writes: Vec::new(),
         })
     }

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
+use super::mark::Marked;
 use super::merkle::{Hash, leaf_hash, sha256_pair};
 use super::words::{Act, Ground, Reason};
 use crate::clock::Timestamp;
@@ -60,6 +61,8 @@ pub struct Entry {
     pub records: u32,
     /// Why it was refused.
     pub reason: Option<Reason>,
+    /// What was enrolled, suspended, erased or shut out, and the revision this makes of it.
+    pub subject: Option<Marked>,
     /// [`commit`] of the salt and the personal part.
     pub commitment: Hash,
 }
@@ -120,6 +123,7 @@ impl Entry {
             ("time", small(self.time.0, 0)),
             ("basis", sorted && self.basis.len() <= Self::MOST_BASIS),
             ("revision", self.basis.iter().all(|b| small(b.revision, 1))),
+            ("subject", self.subject.is_none_or(|s| small(s.revision, 1))),
         ];
         rules.iter().find(|(_, holds)| !holds).map_or(Ok(()), |(name, _)| Err(BadEntry::Member(name)))
     }
@@ -151,7 +155,11 @@ impl Entry {
         if let Some(reason) = &self.reason {
             write!(out, ",\"reason\":\"{}\"", reason.code())?;
         }
-        write!(out, ",\"records\":{},\"time\":{},\"v\":1}}", self.records, self.time.0)
+        write!(out, ",\"records\":{}", self.records)?;
+        if let Some(Marked { mark, revision }) = self.subject {
+            write!(out, ",\"subject\":{{\"mark\":\"{mark}\",\"revision\":{revision}}}")?;
+        }
+        write!(out, ",\"time\":{},\"v\":1}}", self.time.0)
     }
 
     fn read(tree: &Node<'_>) -> Result<Self, BadEntry> {
@@ -175,6 +183,7 @@ impl Entry {
             policy: optional(tree, "policy", unhex)?,
             records: number(tree, "records")?,
             reason: optional(tree, "reason", |t| Reason::new(t.to_owned()).ok())?,
+            subject: tree.get("subject").map(read_subject).transpose()?,
             commitment: optional(tree, "commitment", unhex)?.ok_or(BadEntry::Member("commitment"))?,
         })
     }
@@ -182,6 +191,10 @@ impl Entry {
 
 fn read_basis(node: &Node<'_>) -> Result<Basis, BadEntry> {
     Ok(Basis { consent: word(node, "consent")?, revision: number(node, "revision")? })
+}
+
+fn read_subject(node: &Node<'_>) -> Result<Marked, BadEntry> {
+    Ok(Marked { mark: word(node, "mark")?, revision: number(node, "revision")? })
 }
 
 /// The integer member `name`.
@@ -235,7 +248,7 @@ pub(super) fn unhex(text: &str) -> Option<Hash> {
 mod tests {
     use super::super::samples::{Dice, any_entry, full};
     use super::*;
-    use crate::id::PatientId;
+    use crate::id::{Mark, PatientId};
 
     #[test]
     fn every_leaf_is_canonical_and_read_back_the_same() {
@@ -261,10 +274,14 @@ mod tests {
                 "ground" => text(&|s| s.parse::<Ground>().is_ok()),
                 "purpose" => text(&|s| Purpose::ALL.iter().any(|p| p.code() == s)),
                 "reason" => text(&|s| s.len() <= 40 && s.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')),
-                "deed" | "consent" => text(&id),
+                "deed" | "consent" | "mark" => text(&id),
                 "commitment" | "policy" => text(&|s| unhex(s).is_some()),
                 "index" | "records" | "time" | "v" | "revision" => {
                     matches!(value, Value::Number(n) if n.bytes().all(|b| b.is_ascii_digit()))
+                }
+                "subject" => {
+                    let Value::Object(members) = value else { return false };
+                    members.iter().all(|m| allowed(&m.name, &m.node.value))
                 }
                 "basis" => {
                     let Value::Array(items) = value else { return false };
@@ -289,6 +306,7 @@ mod tests {
         let mut entry = any_entry(&mut Dice::announced("refused leaves", 12));
         entry.basis = vec![Basis { consent: ConsentId::from_bytes([7; 16]), revision: 3 }];
         entry.records = 5;
+        entry.subject = Some(Marked { mark: Mark::from_bytes([8; 16]), revision: 7 });
         let text = String::from_utf8(entry.to_bytes().unwrap()).unwrap();
         for (from, to) in [
             ("{\"act\"", "{ \"act\""),
@@ -301,6 +319,8 @@ mod tests {
             ("\"revision\":3", "\"revision\":0"),
             ("\"revision\":3", "\"revision\":9007199254740992"),
             ("\"revision\":3", "\"revision\":3,\"patient\":\"x\""),
+            ("\"revision\":7", "\"revision\":0"),
+            ("\"revision\":7", "\"revision\":7,\"patient\":\"x\""),
             (",\"deed\"", ",\"patient\":\"Dupont\",\"deed\""),
         ] {
             assert!(text.contains(from), "{from}");
@@ -321,6 +341,7 @@ mod tests {
         entry.basis = (0..512).map(|n| Basis { consent: id(n), revision: most - 1 }).collect();
         entry.index = most.unsigned_abs() - 1;
         entry.time = Timestamp(most - 1);
+        entry.subject = Some(Marked { mark: Mark::from_bytes([8; 16]), revision: most - 1 });
         assert!(entry.to_bytes().unwrap().len() <= Entry::LONGEST);
         entry.basis.push(Basis { consent: id(512), revision: 1 });
         assert_eq!(entry.to_bytes(), Err(BadEntry::Member("basis")));

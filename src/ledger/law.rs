@@ -4,9 +4,10 @@ use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
 
 use super::entry::{Basis, Entry};
+use super::mark::Marked;
 use super::words::{Act, Ground};
 use crate::clock::Timestamp;
-use crate::id::{ConsentId, DeedId};
+use crate::id::{ConsentId, DeedId, Mark};
 
 /// Which rule is broken, in words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,15 @@ pub enum Rule {
     /// A refusal says why.
     #[error("a refusal carries a reason")]
     Reason,
+    /// Enrolments, erasures and exclusions name their subject, and nothing else does.
+    #[error("it names a subject without being about one, or is about one and names none")]
+    Subject,
+    /// The revisions of what is enrolled follow one another from 1.
+    #[error("it is not the next revision of what it enrols, {0}")]
+    Enrolled(Mark),
+    /// An exclusion is lifted for the one whom it shut out.
+    #[error("exclusion {0} shuts out somebody else")]
+    ShutOut(ConsentId),
 }
 
 /// The first position where the log breaks the house law.
@@ -67,6 +77,8 @@ struct Standing {
     revision: i64,
     kind: Kind,
     active: bool,
+    /// Whom an exclusion shuts out.
+    whom: Option<Mark>,
 }
 
 /// What must be remembered of the leaves so far: a few words per consent and the id of each deed.
@@ -76,6 +88,7 @@ pub struct Law {
     last: Option<Timestamp>,
     consents: HashMap<ConsentId, Standing>,
     deeds: HashSet<DeedId>,
+    enrolled: HashMap<Mark, i64>,
 }
 
 impl Law {
@@ -122,6 +135,10 @@ impl Law {
         if !self.deeds.insert(entry.deed) {
             return Err(Rule::Deed(entry.deed));
         }
+        let about_one = matches!(entry.act, Act::Enrol | Act::Suspend | Act::Shred | Act::Exclude | Act::Lift);
+        if entry.subject.is_some() != about_one {
+            return Err(Rule::Subject);
+        }
         match entry.act {
             Act::Grant => self.make(entry, Kind::Consent),
             Act::Exclude => self.make(entry, Kind::Exclusion),
@@ -130,16 +147,13 @@ impl Law {
             Act::Lift => self.change(entry, Kind::Exclusion, false),
             // A refusal may cite what failed it: a consent revoked meanwhile, for one.
             Act::Refuse => entry.reason.as_ref().map(|_| ()).ok_or(Rule::Reason),
-            Act::Genesis
-            | Act::Disclose
-            | Act::Request
-            | Act::Decline
-            | Act::Admit
-            | Act::Enrol
-            | Act::Suspend
-            | Act::Shred
-            | Act::Rotate
-            | Act::Inspect => self.rests(entry),
+            Act::Enrol | Act::Suspend | Act::Shred => {
+                entry.subject.map_or(Ok(()), |subject| self.enrol(subject))?;
+                self.rests(entry)
+            }
+            Act::Genesis | Act::Disclose | Act::Request | Act::Decline | Act::Admit | Act::Rotate | Act::Inspect => {
+                self.rests(entry)
+            }
         }
     }
 
@@ -147,7 +161,7 @@ impl Law {
         let made = the_one(entry)?;
         match self.consents.entry(made.consent) {
             Slot::Vacant(slot) if made.revision == 1 => {
-                slot.insert(Standing { revision: 1, kind, active: true });
+                slot.insert(Standing { revision: 1, kind, active: true, whom: entry.subject.map(|s| s.mark) });
                 Ok(())
             }
             Slot::Vacant(_) | Slot::Occupied(_) => Err(Rule::Made(made.consent)),
@@ -161,8 +175,20 @@ impl Law {
             .get_mut(&made.consent)
             .filter(|s| s.active && s.kind == kind && s.revision.checked_add(1) == Some(made.revision));
         let standing = standing.ok_or(Rule::Follows(made.consent))?;
+        if standing.whom != entry.subject.map(|s| s.mark) {
+            return Err(Rule::ShutOut(made.consent));
+        }
         standing.revision = made.revision;
         standing.active = stays;
+        Ok(())
+    }
+
+    fn enrol(&mut self, subject: Marked) -> Result<(), Rule> {
+        let last = self.enrolled.entry(subject.mark).or_default();
+        if last.checked_add(1) != Some(subject.revision) {
+            return Err(Rule::Enrolled(subject.mark));
+        }
+        *last = subject.revision;
         Ok(())
     }
 
@@ -264,6 +290,37 @@ mod tests {
         assert_eq!(rule(&[(Act::Exclude, &[e1]), (Act::Lift, &[e2])]), Ok(0));
         assert_eq!(rule(&[(Act::Exclude, &[e1]), (Act::Revoke, &[e2])]), Err((2, Rule::Follows(e1.consent))));
         assert_eq!(rule(&[(Act::Exclude, &[e1]), (Act::Disclose, &[e1])]), Err((2, Rule::Inactive(e1.consent))));
+    }
+
+    #[test]
+    fn what_is_enrolled_or_shut_out_is_named_and_its_revisions_follow() {
+        let mut dice = Dice::announced("subjects", 55);
+        let genesis = act(&mut dice, 0, Act::Genesis, &[]);
+        let mut judge = |acts: &[(Act, Option<(u8, i64)>)]| {
+            let mut log = vec![genesis.clone()];
+            for (index, (word, subject)) in (1..).zip(acts) {
+                let basis = [consent(4, if *word == Act::Lift { 2 } else { 1 })];
+                let named = matches!(word, Act::Exclude | Act::Lift);
+                let mut entry = act(&mut dice, index, *word, if named { &basis } else { &[] });
+                entry.subject = subject.map(|(n, revision)| Marked { mark: Mark::from_bytes([n; 16]), revision });
+                log.push(entry);
+            }
+            replay(&log).map(|_| ()).map_err(|b| b.rule)
+        };
+        let mark = Mark::from_bytes([1; 16]);
+        let (enrol, suspend) = (|r| (Act::Enrol, Some((1, r))), |r| (Act::Suspend, Some((1, r))));
+        assert_eq!(judge(&[enrol(1), suspend(2), enrol(3)]), Ok(()));
+        assert_eq!(judge(&[enrol(1), (Act::Enrol, Some((2, 1))), (Act::Shred, Some((2, 2)))]), Ok(()));
+        assert_eq!(judge(&[enrol(2)]), Err(Rule::Enrolled(mark)));
+        assert_eq!(judge(&[enrol(1), suspend(2), suspend(2)]), Err(Rule::Enrolled(mark)));
+        assert_eq!(judge(&[enrol(1), suspend(3)]), Err(Rule::Enrolled(mark)));
+        for word in [Act::Enrol, Act::Suspend, Act::Shred, Act::Exclude] {
+            assert_eq!(judge(&[(word, None)]), Err(Rule::Subject), "{word}");
+        }
+        assert_eq!(judge(&[(Act::Admit, Some((1, 1)))]), Err(Rule::Subject));
+        let shut = (Act::Exclude, Some((7, 1)));
+        assert_eq!(judge(&[shut, (Act::Lift, Some((7, 2)))]), Ok(()));
+        assert_eq!(judge(&[shut, (Act::Lift, Some((8, 2)))]), Err(Rule::ShutOut(consent(4, 1).consent)));
     }
 
     #[test]

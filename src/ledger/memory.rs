@@ -1,17 +1,18 @@
-//! What the log itself says of each consent, remembered by the sequencer.
+//! What the log itself says of each consent and each enrolment, remembered by the sequencer.
 //!
-//! A consent's row bears a MAC, but so did the row before it: whoever can write to the database may put yesterday's
-//! row back, and with it a revoked consent (security T2, P18). The leaves cannot be put back one by one, for the
-//! head's chain covers all of them. So nothing is disclosed on a row alone: the log, as this process has read it,
+//! A row bears a MAC or a signature, but so did the row before it: whoever can write to the database may put
+//! yesterday's row back, and with it a revoked consent or a suspended party, or take an exclusion's row away (security
+//! T2, P18). The leaves cannot be put back one by one, for the head's chain covers all of them. So nothing is disclosed on a row alone: the log, as this process has read it,
 //! must say the same. A head that is not the one remembered, continued leaf by leaf, says nothing at all.
 
 use std::collections::HashMap;
 
 use super::entry::Entry;
+use super::mark::Marked;
 use super::sequencer::link;
 use super::words::Act;
 use crate::db::{DbError, Turn};
-use crate::id::ConsentId;
+use crate::id::{ConsentId, Mark};
 use crate::store::rows::{Head, LeafRow};
 use crate::store::{Store, turn};
 use crate::vault::RowMac;
@@ -21,21 +22,84 @@ const STRIDE: i64 = 2048;
 /// Leaves of other processes that are read while the turn is held; more are read before it is taken.
 const NEAR: i64 = 4096;
 
-/// A consent as the log has it: its newest revision, and whether it is in force.
-type Said = (i64, bool);
+/// What leaves say, each replacing what an earlier one said of the same.
+#[derive(Default)]
+pub(super) struct Said {
+    /// A consent's newest revision, and whether it is in force.
+    consents: HashMap<ConsentId, (i64, bool)>,
+    /// The newest revision of what is enrolled.
+    enrolled: HashMap<Mark, i64>,
+    /// The exclusions in force that shut somebody out.
+    shut_out: HashMap<Mark, Vec<ConsentId>>,
+}
+
+impl Said {
+    pub(super) fn consent(&self, consent: ConsentId) -> Option<(i64, bool)> {
+        self.consents.get(&consent).copied()
+    }
+
+    pub(super) fn enrolled(&self, mark: Mark) -> Option<i64> {
+        self.enrolled.get(&mark).copied()
+    }
+
+    pub(super) fn shut_out(&self, mark: Mark) -> &[ConsentId] {
+        self.shut_out.get(&mark).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is said of these alone.
+    pub(super) fn only(&self, consents: impl Iterator<Item = ConsentId>, marks: impl Iterator<Item = Mark>) -> Self {
+        let mut only = Self::default();
+        only.consents.extend(consents.filter_map(|c| self.consent(c).map(|said| (c, said))));
+        for mark in marks {
+            only.enrolled.extend(self.enrolled(mark).map(|revision| (mark, revision)));
+            only.shut_out.extend(self.shut_out.get(&mark).map(|by| (mark, by.clone())));
+        }
+        only
+    }
+
+    pub(super) fn note(&mut self, entry: &Entry) {
+        let active = match entry.act {
+            Act::Grant | Act::Narrow | Act::Exclude => true,
+            Act::Revoke | Act::Lift => false,
+            Act::Enrol | Act::Suspend | Act::Shred => {
+                self.enrolled.extend(entry.subject.map(|Marked { mark, revision }| (mark, revision)));
+                return;
+            }
+            Act::Genesis
+            | Act::Disclose
+            | Act::Refuse
+            | Act::Request
+            | Act::Decline
+            | Act::Admit
+            | Act::Rotate
+            | Act::Inspect => return,
+        };
+        for made in &entry.basis {
+            self.consents.insert(made.consent, (made.revision, active));
+            let Some(Marked { mark, .. }) = entry.subject else { continue };
+            let by = self.shut_out.entry(mark).or_default();
+            by.retain(|consent| *consent != made.consent);
+            if active {
+                by.push(made.consent);
+            } else if by.is_empty() {
+                self.shut_out.remove(&mark);
+            }
+        }
+    }
+}
 
 /// The remembered log.
 pub(super) struct Memory {
     mac: RowMac,
     size: i64,
     chain: [u8; 32],
-    consents: HashMap<ConsentId, Said>,
+    said: Said,
     broken: bool,
 }
 
 impl Memory {
     pub(super) fn new(mac: RowMac) -> Self {
-        Self { mac, size: 0, chain: [0; 32], consents: HashMap::new(), broken: false }
+        Self { mac, size: 0, chain: [0; 32], said: Said::default(), broken: false }
     }
 
     /// Reads on outside any turn, as far as the log goes now. What fails here is tried again in the turn.
@@ -66,9 +130,9 @@ impl Memory {
         Ok(!self.broken && self.size == head.size && self.chain == head.chain)
     }
 
-    /// What the log says of a consent.
-    pub(super) fn of(&self, consent: ConsentId) -> Option<Said> {
-        self.consents.get(&consent).copied()
+    /// What the log says.
+    pub(super) const fn said(&self) -> &Said {
+        &self.said
     }
 
     /// Takes in the leaves of a turn that was committed.
@@ -77,7 +141,7 @@ impl Memory {
             return;
         }
         for entry in entries {
-            self.note(&entry);
+            self.said.note(&entry);
             self.size += 1;
         }
         self.chain = chain;
@@ -90,29 +154,8 @@ impl Memory {
                 return;
             };
             self.chain = link(&self.mac, &self.chain, row.patient, &row.entry, row.personal.as_ref());
-            self.note(&entry);
+            self.said.note(&entry);
             self.size += 1;
-        }
-    }
-
-    fn note(&mut self, entry: &Entry) {
-        let active = match entry.act {
-            Act::Grant | Act::Narrow | Act::Exclude => true,
-            Act::Revoke | Act::Lift => false,
-            Act::Genesis
-            | Act::Disclose
-            | Act::Refuse
-            | Act::Request
-            | Act::Decline
-            | Act::Admit
-            | Act::Enrol
-            | Act::Suspend
-            | Act::Shred
-            | Act::Rotate
-            | Act::Inspect => return,
-        };
-        for made in &entry.basis {
-            self.consents.insert(made.consent, (made.revision, active));
         }
     }
 }

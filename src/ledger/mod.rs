@@ -13,6 +13,7 @@ mod disclose;
 pub mod entry;
 pub mod export;
 pub mod law;
+pub mod mark;
 mod memory;
 pub mod merkle;
 pub mod note;
@@ -36,8 +37,9 @@ mod samples;
 mod tampering;
 
 pub use checkpoint::Checkpoint;
-pub use disclose::{Ledger, NOBODY, Needs, Receipt, Refusal, Unrecorded};
+pub use disclose::{Footing, Ledger, NOBODY, Needs, Receipt, Refusal, Unrecorded};
 pub use entry::{Basis, Entry, commit};
+pub use mark::{Enrolment, Marked};
 pub use merkle::{Frontier, Hash};
 pub use personal::Personal;
 pub use publish::{Publisher, Unsound};

@@ -7,12 +7,13 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::checkpoint::Checkpoint;
 use super::entry::{Basis, Entry};
+use super::mark::Marked;
 use super::merkle::{Hash, root_of};
 use super::note::{self, BadNote, KeyKind, Verifier};
 use super::words::{Act, Ground, Reason};
 use crate::chance::{Chance as _, SeededChance};
 use crate::clock::Timestamp;
-use crate::id::{ConsentId, DeedId};
+use crate::id::{ConsentId, DeedId, Mark};
 use crate::model::Purpose;
 
 /// `small`, or `large` when GARANT_FULL=1 asks for the full count.
@@ -79,12 +80,18 @@ pub(super) fn any_entry(dice: &mut Dice) -> Entry {
         policy: dice.maybe(Dice::bytes),
         records: u32::from_le_bytes(dice.bytes()),
         reason: dice.maybe(|_| Reason::new("no-consent").unwrap()),
+        subject: dice.maybe(|d| Marked { mark: Mark::from_bytes(d.bytes()), revision: 1 + d.below(1 << 40) as i64 }),
         commitment: dice.bytes(),
     }
 }
 
-/// A leaf at `index` whose act rests on `basis`.
+/// A leaf at `index` whose act rests on `basis`. What it enrols is new; whom it shuts out is told by its consent.
 pub(super) fn act(dice: &mut Dice, index: u64, act: Act, basis: &[Basis]) -> Entry {
+    let subject = match (act, basis) {
+        (Act::Exclude | Act::Lift, [made]) => Some((*made.consent.as_bytes(), made.revision)),
+        (Act::Enrol | Act::Suspend | Act::Shred, _) => Some((dice.bytes(), 1)),
+        _ => None,
+    };
     Entry {
         index,
         time: Timestamp(1_790_000_000_000_000 + index as i64),
@@ -96,6 +103,7 @@ pub(super) fn act(dice: &mut Dice, index: u64, act: Act, basis: &[Basis]) -> Ent
         policy: Some([7; 32]),
         records: 1,
         reason: (act == Act::Refuse).then(|| Reason::new("no-consent").unwrap()),
+        subject: subject.map(|(mark, revision)| Marked { mark: Mark::from_bytes(mark), revision }),
         commitment: dice.bytes(),
     }
 }

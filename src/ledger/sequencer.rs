@@ -5,18 +5,19 @@
 //! that commit. No disclosure can therefore stand after the end of a consent it cites, on any node: the turn
 //! is the lock on the log's head row, and ending a consent takes the same turn.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::entry::{BadEntry, Basis, Entry};
-use super::memory::Memory;
+use super::mark::{Enrolment, Marked};
+use super::memory::{Memory, Said};
 use super::words::{Act, Ground, Reason, UnknownWord};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{DbError, Turn, Writer};
-use crate::id::{ConsentId, DeedId, PatientId};
+use crate::id::{ConsentId, DeedId, Mark, PatientId};
 use crate::model::{Purpose, Sealed};
 use crate::store::Store;
 use crate::store::rows::Head;
@@ -61,6 +62,12 @@ pub struct Deed {
     pub personal: Option<Sealed>,
     /// The consent revision it makes.
     pub change: Option<Change>,
+    /// What it enrols, suspends, erases or shuts out, and the revision it makes of that.
+    pub subject: Option<Marked>,
+    /// The enrolments it rests on: each must be at that revision at its turn.
+    pub enrolments: Vec<Enrolment>,
+    /// The professional who asks, as the patient may have shut them out.
+    pub asker: Option<Mark>,
     /// What it writes beside its leaf.
     pub writes: Vec<Write>,
 }
@@ -345,6 +352,7 @@ impl Sequencer {
             let leaf = u64::try_from(index).unwrap_or(0);
             let refusal = current.refusal(deed, time, lagging);
             let entry = entry(deed, leaf, time, refusal)?;
+            current.note(&entry);
             let bytes = entry.to_bytes()?;
             chain = link(&self.mac, &chain, deed.patient, &bytes, deed.personal.as_ref());
             rows.push(NewLeaf { patient: deed.patient, entry: bytes, personal: deed.personal.as_ref() });
@@ -400,35 +408,61 @@ fn entry(deed: &Deed, index: u64, time: Timestamp, refusal: Option<&'static str>
         policy: deed.policy,
         records: deed.records,
         reason: refusal.or(deed.reason).map(Reason::new).transpose()?,
+        subject: if refusal.is_some() { None } else { deed.subject },
         commitment: deed.commitment,
     })
 }
 
-/// The consents named by a group, as they stand at this moment of the turn.
+/// What a group rests on, as it stands at this moment of the turn.
 struct Current {
     rows: HashMap<(PatientId, ConsentId), (i64, bool)>,
-    /// What the log says of the same consents; nothing when the log is not the one remembered.
-    log: Option<HashMap<ConsentId, (i64, bool)>>,
+    /// What the log says of the same; nothing when the log is not the one remembered.
+    log: Option<Said>,
+    /// The enrolments whose rows are not what the log says.
+    altered: HashSet<Mark>,
 }
 
 impl Current {
     async fn read(turn: &mut Turn<'_>, group: &[Waiting], memory: Option<&Memory>) -> Result<Self, DbError> {
         let mut named: Vec<(PatientId, ConsentId)> = Vec::new();
+        let mut altered = HashSet::new();
         for Waiting { deed, .. } in group {
             if let Some(patient) = deed.patient {
                 named.extend(deed.basis.iter().map(|b| (patient, b.consent)));
                 named.extend(deed.change.iter().map(|c| (patient, c.consent)));
+                let shut_out = memory.zip(deed.asker).map_or(&[][..], |(m, mark)| m.said().shut_out(mark));
+                named.extend(shut_out.iter().map(|c| (patient, *c)));
+            }
+            for Enrolment { what, said } in &deed.enrolments {
+                let newest = memory.map(|m| m.said().enrolled(said.mark));
+                // Rare: it changed since it was gathered, or somebody put an older row back. The row tells which.
+                if newest.is_some_and(|newest| newest != Some(said.revision))
+                    && newest != Some(turn::enrolled(turn, *what).await?)
+                {
+                    altered.insert(said.mark);
+                }
             }
         }
         named.sort_unstable();
         named.dedup();
         let rows = turn::consents(turn, &named).await?;
         let rows = rows.into_iter().map(|(patient, consent, revision, live)| ((patient, consent), (revision, live)));
-        let log = memory.map(|m| named.iter().filter_map(|(_, c)| m.of(*c).map(|said| (*c, said))).collect());
+        let marks = || {
+            let deeds = group.iter().map(|w| &w.deed);
+            deeds.flat_map(|d| d.enrolments.iter().map(|e| e.said.mark).chain(d.subject.map(|s| s.mark)).chain(d.asker))
+        };
+        let log = memory.map(|m| m.said().only(named.iter().map(|(_, c)| *c), marks()));
         if log.is_none() {
             tracing::error!("the log in the database is not the one that was written; nothing is released on it");
         }
-        Ok(Self { rows: rows.collect(), log })
+        Ok(Self { rows: rows.collect(), log, altered })
+    }
+
+    /// Takes in what a leaf of this turn says: the deeds after it see it.
+    fn note(&mut self, entry: &Entry) {
+        if let Some(log) = &mut self.log {
+            log.note(entry);
+        }
     }
 
     /// Why the deed may not stand now, or `None`; a change that stands is seen by the deeds after it.
@@ -446,6 +480,9 @@ impl Current {
         if time >= deed.until {
             return Some("expired");
         }
+        if let Some(reason) = self.enrolment_fails(deed) {
+            return Some(reason);
+        }
         let Some(patient) = deed.patient else {
             return (!deed.basis.is_empty() || deed.change.is_some()).then_some("stale");
         };
@@ -453,20 +490,41 @@ impl Current {
             return deed.basis.iter().find_map(|b| self.fails(patient, *b));
         }
         let change = deed.change?;
-        let fits = |standing: Option<&(i64, bool)>| match standing {
+        let fits = |standing: Option<(i64, bool)>| match standing {
             None => change.makes == 1,
-            Some((revision, live)) => *live && revision.checked_add(1) == Some(change.makes),
+            Some((revision, live)) => live && revision.checked_add(1) == Some(change.makes),
         };
-        if !fits(self.rows.get(&(patient, change.consent))) {
+        if !fits(self.rows.get(&(patient, change.consent)).copied()) {
             return Some("stale");
         }
-        if self.log.as_ref().is_some_and(|log| !fits(log.get(&change.consent))) {
+        if self.log.as_ref().is_some_and(|log| !fits(log.consent(change.consent))) {
             return Some(altered(change.consent));
         }
-        let made = (change.makes, !change.ends);
-        self.rows.insert((patient, change.consent), made);
-        self.log.as_mut().and_then(|log| log.insert(change.consent, made));
+        self.rows.insert((patient, change.consent), (change.makes, !change.ends));
         None
+    }
+
+    /// Why an enrolment that the deed rests on or makes does not hold, or that its asker is shut out.
+    fn enrolment_fails(&self, deed: &Deed) -> Option<&'static str> {
+        let log = self.log.as_ref()?;
+        for Enrolment { what, said } in &deed.enrolments {
+            if self.altered.contains(&said.mark) {
+                tracing::error!(?what, "the row of an enrolment is not what the log says: an older row was put back");
+                return Some("row-altered");
+            }
+            if log.enrolled(said.mark) != Some(said.revision) {
+                return Some("stale");
+            }
+        }
+        if let (Act::Enrol | Act::Suspend | Act::Shred, Some(made)) = (deed.act, deed.subject)
+            && log.enrolled(made.mark).unwrap_or(0).checked_add(1) != Some(made.revision)
+        {
+            return Some("stale");
+        }
+        let exclusion = *log.shut_out(deed.asker?).first()?;
+        // The row of an exclusion in force was seen by the decision, unless it was made since.
+        let row = self.rows.get(&(deed.patient?, exclusion)).copied();
+        if row == log.consent(exclusion) { Some("stale") } else { Some(altered(exclusion)) }
     }
 
     /// Why a consent that is cited does not hold: its row must be current and active, and the log must say the same.
@@ -475,13 +533,13 @@ impl Current {
         if self.rows.get(&(patient, cited.consent)) != Some(&wanted) {
             return Some("stale");
         }
-        let agrees = self.log.as_ref().is_none_or(|log| log.get(&cited.consent) == Some(&wanted));
+        let agrees = self.log.as_ref().is_none_or(|log| log.consent(cited.consent) == Some(wanted));
         if agrees { None } else { Some(altered(cited.consent)) }
     }
 }
 
 fn altered(consent: ConsentId) -> &'static str {
-    tracing::error!(%consent, "a consent's row is not what the log says: an older row was put back");
+    tracing::error!(%consent, "a consent's row is not what the log says: an older row was put back, or it was taken away");
     "row-altered"
 }
 

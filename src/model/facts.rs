@@ -1,13 +1,15 @@
 //! The bytes in which [`RecordFacts`] are sealed beside the record.
 //!
-//! Version byte 1, then each part as length (u32, big-endian) and bytes. Which record and version they speak of
+//! Version byte 2, then each part as length (u32, big-endian) and bytes. Which record and version they speak of
 //! is not written: it is bound by the place they are sealed for.
 
 use super::label::{Confidentiality, Sensitivity};
 use super::record::{Coding, Period, RecordClass, RecordFacts, RecordKey};
+use super::visibility::Visibility;
 use crate::clock::Timestamp;
+use crate::id::ProfessionalId;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl RecordFacts {
     /// Writes the facts, without key and version.
@@ -26,6 +28,10 @@ impl RecordFacts {
                 part(&mut out, coding.code.as_bytes());
             }
         }
+        count(&mut out, self.visibility.len());
+        self.visibility.iter().for_each(|v| part(&mut out, v.code().as_bytes()));
+        part(&mut out, &self.announced.map_or_else(Vec::new, |at| at.0.to_be_bytes().to_vec()));
+        part(&mut out, self.author.as_ref().map_or(&[][..], |id| id.as_bytes()));
         if let Some(period) = self.authored {
             out.extend_from_slice(&period.from.0.to_be_bytes());
             out.extend_from_slice(&period.to.0.to_be_bytes());
@@ -48,6 +54,16 @@ impl RecordFacts {
             (0..number(&mut left)?).map(|_| text(&mut left)?.parse::<Sensitivity>().ok()).collect::<Option<_>>()?;
         let categories = codings(&mut left)?;
         let document_types = codings(&mut left)?;
+        let visibility =
+            (0..number(&mut left)?).map(|_| text(&mut left)?.parse::<Visibility>().ok()).collect::<Option<_>>()?;
+        let announced = match bytes_of(&mut left)? {
+            [] => None,
+            at => Some(Timestamp(i64::from_be_bytes(at.try_into().ok()?))),
+        };
+        let author = match bytes_of(&mut left)? {
+            [] => None,
+            id => Some(ProfessionalId::from_bytes(id.try_into().ok()?)),
+        };
         let authored = match left.len() {
             0 => None,
             16 => {
@@ -67,6 +83,9 @@ impl RecordFacts {
             categories,
             document_types,
             authored,
+            visibility,
+            announced,
+            author,
         })
     }
 }
@@ -87,11 +106,15 @@ fn number(left: &mut &[u8]) -> Option<usize> {
     usize::try_from(u32::from_be_bytes(*head)).ok()
 }
 
-fn text<'b>(left: &mut &'b [u8]) -> Option<&'b str> {
+fn bytes_of<'b>(left: &mut &'b [u8]) -> Option<&'b [u8]> {
     let length = number(left)?;
     let (head, rest) = left.split_at_checked(length)?;
     *left = rest;
-    std::str::from_utf8(head).ok()
+    Some(head)
+}
+
+fn text<'b>(left: &mut &'b [u8]) -> Option<&'b str> {
+    std::str::from_utf8(bytes_of(left)?).ok()
 }
 
 fn codings(left: &mut &[u8]) -> Option<Vec<Coding>> {
@@ -119,6 +142,9 @@ mod tests {
             categories: vec![Coding { system: "http://c".into(), code: "laboratory".into() }],
             document_types: vec![],
             authored: Some(Period { from: Timestamp(-5), to: Timestamp(7) }),
+            visibility: vec![Visibility::MasquePs, Visibility::InvisiblePatient],
+            announced: Some(Timestamp(8)),
+            author: Some(ProfessionalId::random(&chance).unwrap()),
         };
         let bytes = facts.to_bytes();
         assert_eq!(RecordFacts::from_bytes(key, 4, &bytes), Some(facts.clone()));

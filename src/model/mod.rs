@@ -7,6 +7,7 @@
 
 pub mod actor;
 pub mod device;
+pub mod enrolled;
 pub mod facts;
 pub mod label;
 pub mod party;
@@ -14,12 +15,15 @@ pub mod record;
 pub mod scope;
 pub mod sealed;
 pub mod statement;
+pub mod visibility;
 
 pub use actor::{Actor, Bearer, Software, Subject};
 pub use device::{Device, DeviceKind};
+pub use enrolled::Enrolled;
 pub use label::{Confidentiality, Sensitivity};
 pub use party::{Grantee, OrganisationKind, Profession, Purpose};
 pub use record::{Coding, Period, RecordClass, RecordFacts, RecordKey};
 pub use scope::{ClinicalScope, Interaction, Interactions};
 pub use sealed::Sealed;
 pub use statement::{Op, Statement, Terms};
+pub use visibility::Visibility;

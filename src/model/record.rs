@@ -3,9 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::actor::Actor;
 use super::label::{Confidentiality, Sensitivity};
+use super::visibility::Visibility;
 use crate::clock::Timestamp;
-use crate::id::{NotAnId, PatientId, RecordId};
+use crate::id::{NotAnId, PatientId, ProfessionalId, RecordId};
 
 /// Names one record of one patient; the FHIR logical id is `PATIENT.RECORD` (53 characters), and the Patient
 /// resource itself has the plain `PATIENT` id. The patient comes first so that every statement names it.
@@ -145,6 +147,56 @@ pub struct RecordFacts {
     pub document_types: Vec<Coding>,
     /// When the content was authored or observed; `None` when undated, which no date range ever covers.
     pub authored: Option<Period>,
+    /// The French visibility codes, sorted.
+    pub visibility: Vec<Visibility>,
+    /// When [`Visibility::InvisiblePatient`] ends by itself (FR-20).
+    pub announced: Option<Timestamp>,
+    /// The professional who deposited it first, by the token, not by what the text claims (security F23).
+    pub author: Option<ProfessionalId>,
+}
+
+impl RecordFacts {
+    /// Whether `actor` acts for the professional who deposited it.
+    #[must_use]
+    pub fn is_by(&self, actor: &Actor) -> bool {
+        let Actor::Software(software) = actor else { return false };
+        self.author.is_some() && software.professional.as_ref().map(|(id, _)| *id) == self.author
+    }
+
+    /// The facts of another version of the record whose current facts are `current`: who deposited it and who must
+    /// not see it belong to the record, not to a version. For the version that is to follow.
+    #[must_use]
+    pub fn masked_as(self, current: &Self) -> Self {
+        let (visibility, announced, author) = (current.visibility.clone(), current.announced, current.author);
+        Self { visibility, announced, author, ..self }
+    }
+
+    /// The same, and never less protected than the current version is: for a version of the past. What was found to
+    /// need protection later must not be had through the history.
+    #[must_use]
+    pub fn protected_as(self, current: &Self) -> Self {
+        let mut facts = self.masked_as(current);
+        facts.confidentiality = facts.confidentiality.max(current.confidentiality);
+        facts.sensitivities.extend(current.sensitivities.iter().cloned());
+        facts.sensitivities.sort();
+        facts.sensitivities.dedup();
+        facts
+    }
+
+    /// Whether at `now` it is no longer to be kept from the patient although it says so.
+    #[must_use]
+    pub fn is_announced(&self, now: Timestamp) -> bool {
+        self.announced.is_some_and(|at| at <= now)
+    }
+
+    /// The facts as they count at `now`.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        if self.is_announced(now) {
+            self.visibility.retain(|v| *v != Visibility::InvisiblePatient);
+        }
+        self
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The engine: policies loaded once, questions answered.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use cedar_policy::{Entities, Request, Schema};
@@ -14,6 +15,7 @@ use super::memo::{Memo, Outcome, Shared};
 use super::permit::{Admitted, Denial, Matter, Permit};
 use super::question::{Provision, Question};
 use super::reason::Reason;
+use crate::clock::Timestamp;
 use crate::id::{DeedId, PatientId};
 use crate::model::{Actor, Grantee, Purpose, RecordFacts, Software};
 
@@ -121,6 +123,8 @@ impl Engine {
             Actor::Patient(_) => Purpose::Patrqt,
             Actor::Software(software) => software.purpose,
         };
+        let records = &*at(q.records, q.now);
+        let q = &Question { records, ..*q };
         let patient = match one_patient(q.records) {
             Ok(patient) => patient,
             Err(reason) => {
@@ -197,6 +201,14 @@ impl Engine {
     pub(super) fn judge(&self, action: &str, request: &Request, all: &Entities) -> Result<Option<Reason>, Erred> {
         if self.allows(request, all)? { Ok(None) } else { self.why(action, request, all).map(Some) }
     }
+}
+
+/// The records as they count at `now`: time is no input of what is remembered.
+fn at(records: &[RecordFacts], now: Timestamp) -> Cow<'_, [RecordFacts]> {
+    if records.iter().any(|r| r.is_announced(now)) {
+        return records.iter().map(|r| r.clone().at(now)).collect();
+    }
+    Cow::Borrowed(records)
 }
 
 fn one_patient(records: &[RecordFacts]) -> Result<PatientId, Reason> {

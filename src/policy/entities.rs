@@ -110,6 +110,8 @@ pub(super) fn record(names: &Names, facts: &RecordFacts) -> Result<Entity, Erred
             ("dated", Expr::new_bool(facts.authored.is_some())),
             ("authoredFrom", Expr::new_long(authored.from.0)),
             ("authoredTo", Expr::new_long(authored.to.0)),
+            ("visibility", texts(facts.visibility.iter().map(|v| v.code()))),
+            ("authors", texts(facts.author.iter().map(ToString::to_string))),
         ],
     )
 }

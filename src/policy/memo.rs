@@ -237,6 +237,10 @@ impl Shared {
             categories,
             document_types,
             authored,
+            visibility,
+            // The engine has taken out what is over by then.
+            announced: _,
+            author,
         } = facts;
         let mut w = Writer(Vec::with_capacity(256));
         w.id(key.patient.as_bytes());
@@ -252,6 +256,14 @@ impl Shared {
         w.byte(u8::from(authored.is_some()));
         if let Some(period) = authored {
             w.period(period);
+        }
+        w.count(visibility.len());
+        for v in visibility {
+            w.text(v.code());
+        }
+        w.byte(u8::from(author.is_some()));
+        if let Some(author) = author {
+            w.id(author.as_bytes());
         }
         let mut context = self.0.clone();
         context.update(&w.0);

@@ -60,6 +60,10 @@ reasons! {
     Authored = "authored",
     /// Too confidential, or a sensitive category that was not allowed.
     Label = "label",
+    /// Masked from this asker (FR-15, FR-21a).
+    Masked = "masked",
+    /// Not announced to the patient yet; told to nobody, and recorded as absent (FR-19).
+    Unannounced = "unannounced",
     /// A policy could not be evaluated: in doubt, no; and an alarm.
     PolicyError = "policy-error",
 }

@@ -46,9 +46,10 @@ impl Door {
             Err(denial) => return Err(self.refuse(denied(&denial), about, Some(&keys)).await),
         };
         about.records = Records::of(&[Touched { record: key.record, version: row.version }]);
-        let until = asked.until(&permit);
+        let footing = asked.footing(&permit);
         // Nothing leaves before its log entry is durable; a consent that ended meanwhile is refused here.
-        let Some(receipt) = self.ledger.disclose(&permit, about, &keys, until).await.map_err(Withheld::unavailable)?
+        let Some(receipt) =
+            self.ledger.disclose(&permit, about, &keys, footing).await.map_err(Withheld::unavailable)?
         else {
             return Err(Withheld::Hidden);
         };

@@ -100,8 +100,9 @@ impl Door {
         about.records = Records::of(&touched);
         // Ciphertext is fetched before the turn, opened only after it.
         let rows = self.bodies(patient, &touched).await?;
-        let until = asked.until(&permit);
-        let Some(receipt) = self.ledger.disclose(&permit, about, &keys, until).await.map_err(Withheld::unavailable)?
+        let footing = asked.footing(&permit);
+        let Some(receipt) =
+            self.ledger.disclose(&permit, about, &keys, footing).await.map_err(Withheld::unavailable)?
         else {
             return Err(Withheld::Hidden);
         };

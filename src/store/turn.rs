@@ -3,9 +3,9 @@
 use super::log::{LEAVES, leaf};
 use super::rows::{Head, LeafRow};
 use crate::clock::Timestamp;
-use crate::db::{Arg, Batch, DbError, Turn};
+use crate::db::{Arg, Batch, DbError, Row, Turn};
 use crate::id::{ConsentId, DeedId, DeviceId, PatientId, RecordId, StatementId};
-use crate::model::Sealed;
+use crate::model::{Enrolled, Sealed};
 
 /// One row that a deed adds or changes within its turn.
 #[derive(Debug)]
@@ -145,6 +145,27 @@ pub async fn consents(
         ))
     })
     .await
+}
+
+/// The revision that the row of an enrolment shows; `None` when there is no row.
+pub async fn enrolled(turn: &mut Turn<'_>, what: Enrolled) -> Result<Option<i64>, DbError> {
+    const PARTY: &str = "SELECT revision FROM party WHERE party = $1";
+    const PATIENT: &str = "SELECT state FROM patient WHERE patient = $1";
+    const DEVICE: &str = "SELECT state FROM device WHERE patient = $1 AND device = $2";
+    const ACCOUNT: &str = "SELECT since FROM account WHERE patient = $1 AND tag = $2";
+    let state = |row: &Row<'_>| Ok(if row.text(0)? == "active" { Enrolled::ACTIVE } else { Enrolled::ENDED });
+    match what {
+        Enrolled::Party(party) => turn.maybe("party", PARTY, &[(&party).into()], |row| row.int(0)).await,
+        Enrolled::Patient(patient) => turn.maybe("patient", PATIENT, &[patient.as_bytes().into()], state).await,
+        Enrolled::Device(patient, device) => {
+            let args = [patient.as_bytes().into(), device.as_bytes().into()];
+            turn.maybe("device", DEVICE, &args, state).await
+        }
+        Enrolled::SignIn(patient, tag) => {
+            let args = [patient.as_bytes().into(), (&tag).into()];
+            turn.maybe("account", ACCOUNT, &args, |_| Ok(Enrolled::ACTIVE)).await
+        }
+    }
 }
 
 /// At most `most` leaves from index `from` on, as this turn sees them.

@@ -10,6 +10,7 @@ use sqlx::{Connection as _, Row as _};
 use crate::cast::{self, Clinic, Patient, Scene};
 use crate::doors::Served;
 use crate::house::{Engine, Home, each, on_server, trials};
+use crate::own::{Own, on_own};
 use crate::process::{self, Process};
 use crate::{scan, wire};
 
@@ -80,6 +81,71 @@ fn p19_p36_an_erased_patient_opens_with_nothing_that_is_left_and_the_log_still_v
         served.end().await;
         open.close().await;
     });
+}
+
+/// The files of a PostgreSQL in which any of these bytes lie: of its tables, and of its write-ahead log.
+fn in_files(own: &Own, keys: &[Vec<u8>]) -> (usize, usize) {
+    let (mut tables, mut log) = (0, 0);
+    let mut folders = vec![own.data()];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().flatten().map(|item| item.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read(&path).is_ok_and(|bytes| scan::holds(&bytes, keys)) {
+                let of_log = path.components().any(|part| part.as_os_str() == "pg_wal");
+                *(if of_log { &mut log } else { &mut tables }) += 1;
+            }
+        }
+    }
+    (tables, log)
+}
+
+#[test]
+fn p19_what_postgresql_keeps_of_a_destroyed_key_and_what_takes_it_away() {
+    let test = async |home: &Home, own: &Own| {
+        let n = trials(5, 200);
+        println!("P19: the keys of {n} patients destroyed on PostgreSQL");
+        let open = home.found().await;
+        // Pieces: a row may be cut by a page's border or stored compressed; salts and tails are as random as keys.
+        let (mut pieces, mut patients) = (Vec::new(), Vec::new());
+        for _ in 0..n {
+            let patient = Patient::enrol(&open.house).await;
+            let hex: String = patient.id.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+            let sql = format!(
+                "SELECT encode(wrapped, 'hex') FROM patient_key WHERE use = 'record' AND patient = '\\x{hex}'::bytea"
+            );
+            let wrapped = own.sql("keys", &[&sql]).await.remove(0);
+            let byte = |at: usize| u8::from_str_radix(&wrapped[2 * at..2 * at + 2], 16).unwrap();
+            let whole: Vec<u8> = (0..wrapped.len() / 2).map(byte).collect();
+            pieces.extend([whole[1..33].to_vec(), whole[97..].to_vec()]);
+            patients.push((patient.id, sql));
+        }
+        own.sql("keys", &["CHECKPOINT"]).await;
+        assert!(in_files(own, &pieces).0 > 0, "the search is blind");
+        for (patient, sql) in patients {
+            open.house.patients.erase(patient, 30).await.unwrap();
+            assert!(own.sql("keys", &[&sql]).await.is_empty());
+        }
+        own.sql("keys", &["CHECKPOINT"]).await;
+        println!("P19: after erasure, in tables and log: {:?} files", in_files(own, &pieces));
+        own.sql("keys", &["VACUUM FULL patient_key", "CHECKPOINT"]).await;
+        let (tables, log) = in_files(own, &pieces);
+        println!("P19: after VACUUM FULL: {:?} files", (tables, log));
+        assert_eq!(tables, 0, "a destroyed key lies in a table");
+        // What SECURITY.md warns of is true: if this ever fails, tell people the better news there.
+        assert!(log > 0, "the write-ahead log holds none of it");
+        // Segments that are used again keep their old bytes until these are written over; so let none be.
+        let keep_none = ["ALTER SYSTEM SET wal_recycle = off", "SELECT pg_reload_conf()::text"];
+        own.sql("keys", &keep_none).await;
+        for _ in 0..3 {
+            own.sql("keys", &["SELECT pg_switch_wal()::text", "CHECKPOINT"]).await;
+        }
+        let left = in_files(own, &pieces);
+        println!("P19: after the log was renewed: {left:?} files");
+        assert_eq!(left, (0, 0), "a destroyed key lies in a file");
+        open.close().await;
+    };
+    on_own("P19", None, &test);
 }
 
 /// The files of the keystore that hold any of these bytes.

@@ -2,8 +2,6 @@
 //! needed than to lift the fault.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use garant::ledger::Act;
@@ -12,6 +10,7 @@ use crate::cast::{self, Scene};
 use crate::doors::Served;
 use crate::house::{self, Engine, Home, each, on, trials};
 use crate::logs::tamper;
+use crate::own::{Own, Small, on_own};
 use crate::process::{self, Process};
 use crate::proxy::Proxy;
 use crate::wire::{self, Answer};
@@ -106,39 +105,6 @@ fn p26_no_log_no_data_when_the_network_to_postgresql_is_cut() {
     });
 }
 
-/// A file system of a few megabytes; unmounted when dropped.
-struct Small(tempfile::TempDir);
-
-impl Small {
-    fn mount(megabytes: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let size = format!("size={megabytes}m");
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).output();
-        done.is_ok_and(|out| out.status.success()).then_some(Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Takes all the room that is left, to the last byte.
-    fn fill(&self) -> PathBuf {
-        use std::io::Write as _;
-        let path = self.path().join("filler");
-        let mut file = std::fs::File::create(&path).unwrap();
-        for size in [1 << 20, 1 << 12, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
-        }
-        path
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg("--lazy").arg(self.path()).output());
-    }
-}
-
 #[test]
 fn p26_p37_a_full_disk_releases_nothing_and_recovers_when_there_is_room_again() {
     on(Engine::Sqlite, "P37", &async |home: &Home| {
@@ -184,73 +150,59 @@ fn p26_p37_a_full_disk_releases_nothing_and_recovers_when_there_is_room_again() 
     });
 }
 
-/// A PostgreSQL of its own, which may be stopped without harm to other tests.
-struct Own {
-    folder: tempfile::TempDir,
-    programs: PathBuf,
-    port: u16,
-}
-
-impl Own {
-    fn make() -> Option<Self> {
-        let mut found: Vec<PathBuf> =
-            std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|d| d.path()).collect();
-        found.sort();
-        let programs = found.pop()?.join("bin");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        let own = Self { folder: tempfile::tempdir().ok()?, programs, port };
-        drop(Command::new("chown").arg("postgres").arg(own.folder.path()).output());
-        let data = own.folder.path().join("data");
-        let made = own.run("initdb", &["-D", data.to_str()?, "-U", "garant", "-A", "trust", "--no-sync"]);
-        made.then_some(own)
-    }
-
-    /// Runs a program of PostgreSQL's, which refuses to be root.
-    fn run(&self, program: &str, args: &[&str]) -> bool {
-        let program = self.programs.join(program);
-        let root = rustix::process::geteuid().is_root();
-        let mut command = if root { Command::new("runuser") } else { Command::new(&program) };
-        if root {
-            command.args(["-u", "postgres", "--"]).arg(&program);
+#[test]
+fn p26_p37_a_full_disk_below_postgresql_releases_nothing_and_recovers_when_there_is_room_again() {
+    let test = async |home: &Home, own: &Own| {
+        let (rounds, n) = (trials(2, 50), trials(30, 500));
+        println!("P37: {rounds} times full, {n} reads at each");
+        let open = home.found().await;
+        let canary = home.canary();
+        let scene = Scene::set(&open.house, &canary).await;
+        scene.grant(&open.house).await;
+        let token = scene.clinic.token(&open.house).await;
+        let served = Served::by(&open.house).await;
+        let mut released = Vec::new();
+        for round in 0..rounds {
+            recovers(served.at, &scene, &token).await;
+            let filler = own.small.as_ref().unwrap().fill();
+            let mut refused = 0;
+            // Segments of the log of writes that were made before still have room for some.
+            for _ in 0..40 {
+                let answers = ask(served.at, &scene, &token, n).await;
+                assert_eq!(answers.len(), n, "a request without an answer");
+                let (good, bad): (Vec<_>, Vec<_>) = answers.into_iter().partition(|a| a.status == 200);
+                released.extend(good.iter().map(|a| a.leaf().unwrap()));
+                nothing_left(&bad, &canary, bad.len());
+                refused += bad.len();
+                if good.is_empty() {
+                    break;
+                }
+            }
+            assert!(refused > 0, "the disk was never full");
+            std::fs::remove_file(filler).unwrap();
+            // PostgreSQL stops itself when it cannot write its log; whoever looks after it starts it again.
+            let stopped = !own.ctl(&["status"]);
+            assert!(!stopped || own.start());
+            let took = recovers(served.at, &scene, &token).await;
+            println!("P37: round {round}: {refused} refused, stopped itself: {stopped}, recovered in {took:?}");
         }
-        command.args(args).output().is_ok_and(|out| out.status.success())
-    }
-
-    fn ctl(&self, args: &[&str]) -> bool {
-        let data = self.folder.path().join("data");
-        let log = self.folder.path().join("log");
-        let words = [&["-D", data.to_str().unwrap(), "-l", log.to_str().unwrap(), "-w"], args].concat();
-        self.run("pg_ctl", &words)
-    }
-
-    fn start(&self) -> bool {
-        let socket = self.folder.path().display();
-        let options = format!("-p {} -k {socket} -c listen_addresses=127.0.0.1 -c shared_buffers=16MB", self.port);
-        self.ctl(&["-o", &options, "start"])
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        self.ctl(&["stop", "-m", "immediate"]);
+        let entries = house::entries(&open.house).await;
+        assert!(released.iter().all(|leaf| entries[usize::try_from(*leaf).unwrap()].act == Act::Disclose));
+        served.end().await;
+        open.close().await;
+    };
+    match Small::mount(96) {
+        Some(disk) => on_own("P37", Some(disk), &test),
+        None => println!("P37: skipped: a small file system cannot be mounted here (not root)"),
     }
 }
 
 #[test]
 fn p26_p33_no_log_no_data_when_postgresql_is_gone_and_nothing_acknowledged_is_lost_by_its_crash() {
-    let test = async |home: &Home| {
-        let Some(own) = Own::make().filter(Own::start) else {
-            println!("P26: skipped: no PostgreSQL of its own can be started here");
-            return;
-        };
+    let test = async |home: &Home, own: &Own| {
         let (rounds, n) = (trials(2, 50), trials(8, 100));
         println!("P26: PostgreSQL crashes {rounds} times, {n} reads at each");
-        let url = |name: &str| format!("postgres://garant@127.0.0.1:{}/{name}", own.port);
-        for name in ["store", "keys"] {
-            let (port, host) = (own.port.to_string(), "127.0.0.1");
-            assert!(own.run("createdb", &["-h", host, "-p", &port, "-U", "garant", name]));
-        }
-        let open = home.found_at(url("store"), url("keys")).await;
+        let open = home.found().await;
         let canary = home.canary();
         let scene = Scene::set(&open.house, &canary).await;
         scene.grant(&open.house).await;
@@ -267,13 +219,8 @@ fn p26_p33_no_log_no_data_when_postgresql_is_gone_and_nothing_acknowledged_is_lo
             let row = open.house.store.consent_of(scene.patient.id, consent).await.unwrap().unwrap();
             assert_eq!(row.state, "ended");
         }
-        home.prove_log(&open.house).await;
         served.end().await;
         open.close().await;
-        // The server of this house ends with the test: there is nothing for the harness to open.
-        std::fs::remove_file(home.path().join("garant.toml")).unwrap();
     };
-    if house::postgres().is_some() {
-        on(Engine::Sqlite, "P26 crash", &test);
-    }
+    on_own("P26 crash", None, &test);
 }

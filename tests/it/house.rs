@@ -108,11 +108,21 @@ pub fn on_with(engine: Engine, name: &str, prepare: &impl Fn(&mut Config), test:
     if engine == Engine::Postgres && postgres().is_none() {
         return;
     }
+    let make = async || {
+        let mut home = Home::new(engine).await;
+        prepare(&mut home.config);
+        home
+    };
+    within(name, make, test);
+}
+
+/// Runs `test` in the house that `make` makes.
+pub fn within(name: &str, make: impl AsyncFn() -> Home, test: &impl AsyncFn(&Home)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let started = std::time::Instant::now();
-        let mut home = Home::new(engine).await;
-        prepare(&mut home.config);
+        let home = make().await;
+        let engine = home.engine;
         println!("{name} on {engine:?}: seed {}", home.seed);
         test(&home).await;
         home.prove().await;
@@ -146,12 +156,18 @@ impl Home {
             }
         }
         let url = |i: usize| databases.get(i).map(|d| format!("{}{d}", postgres().unwrap()));
+        let urls = [url(0), url(1)];
+        Self { databases, ..Self::over(engine, urls) }
+    }
+
+    /// A place for a house over databases (store, keys) that are not the harness's own.
+    pub fn over(engine: Engine, [store, keystore]: [Option<String>; 2]) -> Self {
         let config = Config {
             base_url: BASE.to_owned(),
             listen: ([127, 0, 0, 1], 0).into(),
             development: true,
-            store: url(0),
-            keystore: url(1),
+            store,
+            keystore,
             root: RootConfig::File { in_production: false },
             readers: 4,
             checkpoint_secs: 1,
@@ -169,7 +185,7 @@ impl Home {
             dice: SeededChance::new(seed),
             seed,
             canaries: Mutex::new(Vec::new()),
-            databases,
+            databases: Vec::new(),
             told: AtomicBool::new(false),
             doors: Mutex::new(None),
         }
@@ -213,14 +229,6 @@ impl Home {
 
     pub async fn found(&self) -> Open {
         let new = found(self.means(self.path())).await.unwrap();
-        Open { house: new.house, chores: new.chores }
-    }
-
-    /// Founds a house over databases that are not this harness's own.
-    pub async fn found_at(&self, store: String, keystore: String) -> Open {
-        let mut means = self.means(self.path());
-        (means.config.store, means.config.keystore) = (Some(store), Some(keystore));
-        let new = found(means).await.unwrap();
         Open { house: new.house, chores: new.chores }
     }
 
@@ -280,10 +288,15 @@ impl Home {
         text
     }
 
+    /// All such texts so far.
+    pub fn canaries(&self) -> Vec<String> {
+        self.canaries.lock().unwrap().clone()
+    }
+
     /// The end of every test: the log obeys the law, verifies offline, and nothing readable is on disk.
     async fn prove(&self) {
         if !self.path().join("garant.toml").exists() {
-            return;
+            return; // It was never founded.
         }
         let open = self.open().await.unwrap_or_else(|e| panic!("the house does not open again: {e}"));
         self.prove_log(&open.house).await;

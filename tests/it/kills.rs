@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::cast::{self, Scene};
 use crate::house::{self, Engine, Home, each, on, on_server, trials};
+use crate::own::{Own, on_own};
 use crate::process::{self, Process};
 use crate::wire::{self, Line};
 
@@ -229,39 +230,83 @@ fn p33_kill_9_at_any_instant_loses_no_acknowledged_write_and_no_entry_of_a_relea
     });
 }
 
+/// Deposits one after the other, each awaited; how many were acknowledged and how many flushes were seen meanwhile.
+async fn flushed(process: &Process, scene: &Scene, token: &str, told: &std::path::Path) {
+    let commits = trials(25, 500);
+    let before = flushes(told);
+    for number in 0..commits {
+        let body = cast::observation(scene.patient.id, &format!("commit {number}"));
+        let answer = wire::post_fhir(process.at(), "/fhir/Observation", token, body.as_bytes()).await.unwrap();
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+    let flushed = flushes(told) - before;
+    println!("P34: {commits} commits one after the other, {flushed} flushes");
+    assert!(flushed >= commits, "a commit was acknowledged before it was on the disk");
+}
+
+fn has_strace() -> bool {
+    let has = std::process::Command::new("strace").arg("-V").output().is_ok();
+    if !has {
+        println!("P34: skipped: strace is not installed");
+    }
+    has
+}
+
 #[test]
 fn p34_each_acknowledged_commit_is_flushed_to_the_disk() {
     let test = async |home: &Home| {
-        if std::process::Command::new("strace").arg("-V").output().is_err() {
-            println!("P34: skipped: strace is not installed");
-            return;
-        }
-        let commits = trials(25, 500);
         let open = home.found().await;
         let scene = Scene::set(&open.house, &home.canary()).await;
         scene.grant(&open.house).await;
         let token = scene.clinic.token(&open.house).await;
         open.close().await;
         let folder = tempfile::tempdir().unwrap();
-        let count = folder.path().join("strace.txt");
+        let told = folder.path().join("strace.txt");
         let plain = process::garant(home.path());
         let mut command = std::process::Command::new("strace");
-        command.args(["-f", "-qq", "-e", "trace=fdatasync,fsync", "-o"]).arg(&count).arg(plain.get_program());
+        command.args(["-f", "-qq", "-e", "trace=fdatasync,fsync", "-o"]).arg(&told).arg(plain.get_program());
         command.args(plain.get_args());
         let mut process = Process::start(command);
-        let before = flushes(&count);
-        for number in 0..commits {
-            let body = cast::observation(scene.patient.id, &format!("commit {number}"));
-            let answer = wire::post_fhir(process.at(), "/fhir/Observation", &token, body.as_bytes()).await.unwrap();
-            assert_eq!(answer.status, 201, "{}", answer.text());
-        }
-        let flushed = flushes(&count) - before;
+        flushed(&process, &scene, &token, &told).await;
         assert!(process.end_traced());
-        println!("P34: {commits} commits one after the other, {flushed} flushes");
-        assert!(flushed >= commits, "a commit was acknowledged before it was on the disk");
     };
-    // Only our own process can be counted; PostgreSQL's settings are checked when it is opened.
-    on(Engine::Sqlite, "P34", &test);
+    if has_strace() {
+        on(Engine::Sqlite, "P34", &test);
+    }
+}
+
+#[test]
+fn p34_each_acknowledged_commit_is_flushed_to_the_disk_by_postgresql() {
+    let test = async |home: &Home, own: &Own| {
+        let open = home.found().await;
+        let scene = Scene::set(&open.house, &home.canary()).await;
+        scene.grant(&open.house).await;
+        let token = scene.clinic.token(&open.house).await;
+        open.close().await;
+        assert!(own.ctl(&["stop", "-m", "fast"]));
+        let told = own.start_traced().expect("PostgreSQL does not start under strace");
+        let process = Process::start(process::garant(home.path()));
+        flushed(&process, &scene, &token, &told).await;
+        assert!(process.end());
+    };
+    if has_strace() {
+        on_own("P34", None, &test);
+    }
+}
+
+#[test]
+fn p34_a_postgresql_that_acknowledges_before_it_flushes_is_not_opened() {
+    let test = async |home: &Home| {
+        home.found().await.close().await;
+        for database in home.databases() {
+            let set = |value: &str| format!("ALTER DATABASE {database} SET synchronous_commit = {value}");
+            on_server("postgres", set("off")).await.unwrap();
+            let refused = home.open().await.err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(refused.contains("synchronous_commit = off"), "{refused}");
+            on_server("postgres", set("on")).await.unwrap();
+        }
+    };
+    on(Engine::Postgres, "P34 settings", &test);
 }
 
 fn flushes(file: &std::path::Path) -> usize {

@@ -25,6 +25,7 @@ mod browser;
 mod cast;
 mod house;
 mod idp;
+mod own;
 mod process;
 mod proxy;
 mod scan;
@@ -32,6 +33,7 @@ mod sessions;
 mod signin;
 mod wire;
 
+mod canary;
 mod certified;
 mod doors;
 mod erased;

@@ -1,17 +1,21 @@
 //! P18, P28 and P30: what was true yesterday is put back by whoever can write to the database.
 
-use super::world::World;
+use super::world::{World, hospital_client};
 use crate::consent::{ConsentError, Wish};
 use crate::db::Arg;
-use crate::id::DeviceId;
+use crate::id::{DeedId, DeviceId};
 use crate::ledger::merkle::{Frontier, leaf_hash};
-use crate::ledger::{Act, Unsound};
-use crate::model::Device;
+use crate::ledger::{Act, Footing, Personal, Unsound};
+use crate::model::{Bearer, Device, Interaction, RecordFacts, RecordKey};
+use crate::policy::Permit;
+use crate::vault::{PatientKeys, Place};
 
 const PUT_ROW: &str = "UPDATE consent SET revision = $2, state = 'active', seal = $3 WHERE consent = $1";
 const PUT_LEAF: &str = "UPDATE log_leaf SET patient = $2, personal = $3 WHERE leaf = $1";
 const CUT_HEAD: &str = "UPDATE log_head SET size = $1, chain = $2";
 const PUT_ROWS: &str = "UPDATE consent SET revision = 1, state = 'active', seal = $1";
+const PUT_PARTY: &str = "UPDATE party SET revision = $2, body = $3, signature = $4 WHERE party = $1";
+const PUT_DEVICE: &str = "UPDATE device SET state = 'active', signature = $2 WHERE device = $1";
 const SLIP: &str = "INSERT INTO device (patient, device, state, body, signature, updated_by) \
          VALUES ($1, $2, 'active', $3, $4, 'test')";
 
@@ -37,6 +41,114 @@ async fn a_revoked_consent_whose_older_row_is_put_back_gives_no_access() {
     let last = world.leaves().await.pop().unwrap();
     assert_eq!(last.reason.unwrap().code(), "row-altered");
     world.end().await;
+}
+
+/// Why the last leaf refuses.
+async fn last_reason(world: &World) -> String {
+    world.leaves().await.pop().unwrap().reason.unwrap().code().to_owned()
+}
+
+/// The registry's signature holds on the older row, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_party_whose_older_row_is_put_back_gives_no_access() {
+    let world = World::new().await;
+    let me = world.patient().await;
+    let lab = world.admit(&me, "Observation", |_| {}).await;
+    world.granted(&me, &["Observation.rs"]).await;
+    let martin = world.bearer(world.martin);
+    for party in [*world.hospital.as_bytes(), *world.martin.as_bytes(), *hospital_client().as_bytes()] {
+        assert!(world.reads(&martin, "Observation", lab).await);
+        let old = world.house.store.party(&party).await.unwrap().unwrap();
+        world.house.enrolments.set_standing(&party, false).await.unwrap();
+        assert!(!world.reads(&martin, "Observation", lab).await);
+        let new = world.house.store.party(&party).await.unwrap().unwrap();
+        let put = async |row: &crate::store::rows::PartyRow| {
+            let (id, body, signature) = (party.to_vec(), row.body.clone(), row.signature.clone());
+            sql(&world, PUT_PARTY, vec![id.into(), row.revision.into(), body.into(), signature.into()]).await;
+        };
+        put(&old).await;
+        assert!(!world.reads(&martin, "Observation", lab).await, "the suspended party reads again");
+        assert_eq!(last_reason(&world).await, "row-altered");
+        // Nor is a new revision built on the older row.
+        assert!(world.house.enrolments.set_standing(&party, true).await.is_err());
+        put(&new).await;
+        world.house.enrolments.set_standing(&party, true).await.unwrap();
+    }
+    world.end().await;
+}
+
+/// A row that is gone bears no seal; only the log knows that there was one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exclusion_whose_row_is_taken_away_or_put_to_an_older_one_still_shuts_out() {
+    for taken in ["DELETE FROM consent WHERE consent = $1", "UPDATE consent SET state = 'ended' WHERE consent = $1"] {
+        let world = World::new().await;
+        let me = world.patient().await;
+        let lab = world.admit(&me, "Observation", |_| {}).await;
+        world.granted(&me, &["Observation.rs"]).await;
+        let (martin, nurse) = (world.bearer(world.martin), world.bearer(world.nurse));
+        let shut_out = world.done(&me, Wish::Exclude(world.martin)).await.unwrap().consent;
+        assert!(!world.reads(&martin, "Observation", lab).await);
+        assert_ne!(last_reason(&world).await, "row-altered");
+        sql(&world, taken, vec![shut_out.as_bytes().to_vec().into()]).await;
+        assert!(!world.reads(&martin, "Observation", lab).await, "whoever was shut out reads again");
+        assert_eq!(last_reason(&world).await, "row-altered");
+        assert!(!world.reads(&nurse, "Observation", lab).await);
+        assert_ne!(last_reason(&world).await, "row-altered", "it speaks of somebody else");
+        world.end().await;
+    }
+}
+
+/// Removing a key is signed, but so was its enrolment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_key_whose_older_row_is_put_back_signs_nothing() {
+    let world = World::new().await;
+    let me = world.patient().await;
+    let old = world.house.store.devices(me.patient).await.unwrap().pop().unwrap();
+    world.house.patients.remove_device(me.patient, me.device).await.unwrap();
+    sql(&world, PUT_DEVICE, vec![me.device.as_bytes().to_vec().into(), old.signature.into()]).await;
+    let signed = world.done(&me, Wish::Grant(world.terms(&["Observation.rs"]))).await;
+    assert!(matches!(signed, Err(ConsentError::Conflict)), "{signed:?}");
+    assert_eq!(last_reason(&world).await, "row-altered");
+    world.end().await;
+}
+
+/// A read that was decided and has not had its turn yet.
+async fn decided(world: &World, bearer: &Bearer, key: RecordKey) -> (Permit, Footing, PatientKeys) {
+    let door = &world.house.door;
+    let gathered = door.store.gather_read(key, &door.asking.asker(bearer, key.patient)).await.unwrap();
+    let keys = door.asking.keys(gathered.patient.as_ref()).await.unwrap().unwrap();
+    let asked = door.asking.resolve(bearer, key.patient, &gathered, &keys).unwrap();
+    let facts = door.reader.open(&keys, &Place::facts(key, 1), &gathered.records[0].facts).unwrap();
+    let facts = [RecordFacts::from_bytes(key, 1, &facts).unwrap()];
+    let deed = DeedId::ordered(&*door.clock, &*door.chance).unwrap();
+    let permit = door.engine.decide(deed, &asked.question(Interaction::Read, door.clock.now(), &facts)).unwrap();
+    let footing = asked.footing(&permit);
+    (permit, footing, keys)
+}
+
+/// What the patient or the guarantor ends stops the reads that were decided before, as a revocation does.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exclusion_a_suspension_or_an_erasure_stops_the_reads_on_their_way() {
+    for end in ["nothing", "exclusion", "suspension", "erasure"] {
+        let world = World::new().await;
+        let me = world.patient().await;
+        let lab = world.admit(&me, "Observation", |_| {}).await;
+        world.granted(&me, &["Observation.rs"]).await;
+        let (permit, footing, keys) = decided(&world, &world.bearer(world.martin), lab).await;
+        match end {
+            "exclusion" => drop(world.done(&me, Wish::Exclude(world.martin)).await.unwrap()),
+            "suspension" => drop(world.house.enrolments.set_standing(world.martin.as_bytes(), false).await.unwrap()),
+            "erasure" => drop(world.house.patients.erase(me.patient, 30).await.unwrap()),
+            _ => {}
+        }
+        let about = Personal { patient: Some(me.patient), route: "read".into(), ..Personal::default() };
+        let receipt = world.house.ledger.disclose(&permit, about, &keys, footing).await.unwrap();
+        assert_eq!(receipt.is_some(), end == "nothing", "{end}");
+        if receipt.is_none() {
+            assert_eq!(last_reason(&world).await, "stale", "{end}");
+        }
+        world.end().await;
+    }
 }
 
 /// One statement must not take a disclosure out of the history that the patient is shown.

@@ -213,6 +213,9 @@ impl World {
             categories: vec![],
             document_types: vec![],
             authored: None,
+            visibility: vec![],
+            announced: None,
+            author: None,
         };
         change(&mut facts);
         let keys = house.keyring.unwrapper().keys(me.patient).await.unwrap();

@@ -77,7 +77,8 @@ async fn a_deposit_prepared_under_a_consent_that_ended_is_stale() {
     let intake = &world.house.intake;
     let reading = intake.read(observation(&format!("Patient/{p}")).into_bytes()).unwrap();
     let keys = std::sync::Arc::new(world.house.keyring.unwrapper().keys(p).await.unwrap());
-    let prepared = intake.prepare(reading, &crate::intake::Owner { keys, patient_resource: None }).unwrap();
+    let prepared =
+        intake.prepare(reading, &crate::intake::Owner { keys, patient_resource: None, author: None }).unwrap();
     world.revoke(p, consent).await;
     let deed = crate::id::DeedId::ordered(&*world.house.clock, &*world.house.chance).unwrap();
     let allowed =

@@ -52,8 +52,8 @@ fn a_policy_in_doubt_keeps_the_server_down() {
 fn a_policy_that_breaks_a_house_rule_keeps_the_server_down() {
     for (file, from, to) in [
         (LAW, "permit (principal is Software", "forbid (principal is Software"),
-        (LAW, "@reasons(\"scope\")", "@reasons(\"scope label\")"),
-        (LAW, "@reasons(\"scope\")", "@reasons(\"because\")"),
+        (LAW, "@reasons(\"scope unannounced\")", "@reasons(\"scope unannounced label\")"),
+        (LAW, "@reasons(\"scope unannounced\")", "@reasons(\"because unannounced\")"),
         (LAW, "@id(\"fr-07\")", "@id(\"fr-01\")"),
         (LAW, "@id(\"fr-07\")\n", ""),
     ] {

@@ -2,6 +2,7 @@
 
 mod erring;
 mod insurer;
+mod labels;
 mod law;
 mod loading;
 mod mutation;

@@ -203,10 +203,20 @@ fn no_damaged_question_is_ever_allowed_with_an_error() {
 #[test]
 fn a_deleted_attribute_that_a_decision_needs_denies_it() {
     let engine = Engine::load().unwrap();
-    // Not consulted in these worlds: the other half of reads/deposits, and who may be a grantee outside occupational
-    // health; deleting them changes nothing and errs nothing.
-    let idle =
-        ["deposits", "granteeKind", "class", "documentTypes", "documents", "refused", "typed", "social", "reads"];
+    // Not consulted in these worlds: the other half of reads/deposits, who may be a grantee outside occupational
+    // health, and who the author is of what an insurer may see; deleting them changes nothing and errs nothing.
+    let idle = [
+        "deposits",
+        "granteeKind",
+        "class",
+        "documentTypes",
+        "documents",
+        "refused",
+        "typed",
+        "social",
+        "reads",
+        "authors",
+    ];
     for case in cases(&engine).iter().filter(|c| c.action == "access") {
         for (what, entities, context) in worlds(case).into_iter().filter(|(w, ..)| w.contains('-')) {
             if idle.iter().any(|i| what.ends_with(&format!("-{i}"))) {

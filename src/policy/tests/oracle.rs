@@ -5,7 +5,7 @@ use crate::chance::SeededChance;
 use crate::id::ConsentId;
 use crate::model::{
     Actor, ClinicalScope, Grantee, Interaction, OrganisationKind, Period, Purpose, RecordClass, RecordFacts, RecordKey,
-    Software, Terms,
+    Software, Terms, Visibility,
 };
 use crate::policy::{Engine, Permit};
 
@@ -14,7 +14,8 @@ use crate::policy::{Engine, Permit};
 fn oracle(world: &World, record: &RecordFacts) -> Option<Vec<(ConsentId, i64)>> {
     let software = match &world.actor {
         Actor::Patient(who) => {
-            let may = matches!(world.interaction, Interaction::Read | Interaction::Search | Interaction::Create);
+            let may = matches!(world.interaction, Interaction::Read | Interaction::Search | Interaction::Create)
+                && !hidden(record);
             return (*who == record.key.patient && may).then(Vec::new);
         }
         Actor::Software(software) => software,
@@ -38,6 +39,10 @@ fn oracle(world: &World, record: &RecordFacts) -> Option<Vec<(ConsentId, i64)>> 
         }
     }
     None
+}
+
+fn hidden(record: &RecordFacts) -> bool {
+    record.visibility.contains(&Visibility::InvisiblePatient) && record.announced.is_none_or(|at| at > NOW)
 }
 
 fn scope_covers(scope: &ClinicalScope, interaction: Interaction, record: &RecordFacts) -> bool {
@@ -75,13 +80,27 @@ fn consented(s: &Software, terms: &Terms, scope: &ClinicalScope, asked: Interact
         && now
         && labels
         && date
-        && terms.purpose.contains(&s.purpose)
+        && (terms.purpose.contains(&s.purpose) || s.purpose == Purpose::Coc && terms.purpose.contains(&Purpose::Treat))
         && record.confidentiality <= terms.confidentiality
         && scope_covers(scope, asked, record)
 }
 
 fn lawful(s: &Software, terms: &Terms, scope: &ClinicalScope, i: Interaction, record: &RecordFacts) -> bool {
     let reading = matches!(i, Interaction::Read | Interaction::Search);
+    let has = |code: Visibility| record.visibility.contains(&code);
+    let social = s.kind == OrganisationKind::Social || s.professional.as_ref().is_some_and(|(_, p)| p.code() == "41");
+    let masked =
+        has(Visibility::MasquePs) || (has(Visibility::MasquePsocial) && social && s.kind != OrganisationKind::Insurer);
+    let author = record.author.is_some() && s.professional.as_ref().map(|(id, _)| *id) == record.author;
+    if s.kind == OrganisationKind::Insurer {
+        if masked {
+            return false;
+        }
+    } else if !author
+        && (i == Interaction::Create && has(Visibility::InvisiblePatient) || i != Interaction::Create && masked)
+    {
+        return false;
+    }
     match s.kind {
         OrganisationKind::Insurer => {
             record.class == RecordClass::Reimbursement

@@ -6,6 +6,7 @@ use super::world::{ANS, DEED, World, organisation, physician_reads, professional
 use crate::id::PatientId;
 use crate::model::{
     Actor, Confidentiality, Grantee, Interaction, OrganisationKind, Period, Purpose, RecordClass, Sensitivity,
+    Visibility,
 };
 use crate::policy::Engine;
 
@@ -15,7 +16,8 @@ const LEGEND: &str = "\
 The decision matrix: what each asker may do with each record under the widest consent a patient can sign that
 stops at confidentiality R: granted to the organisation (or to a role, where said), every type below by name,
 every purpose, every sensitive category, any date. So every ✘ is the law's, except on the line marked V, which is
-the patient's ceiling. Each cell: create read update delete search.
+the patient's ceiling. A line 'masked' or 'hidden' is a social discharge letter under a French visibility code that
+somebody else deposited. Each cell: create read update delete search.
 
 Written by the engine; to write it again after a change of policy, read the difference, then:
     GARANT_BLESS=1 cargo test --lib policy::tests::snapshot
@@ -33,6 +35,14 @@ const RECORDS: [(&str, &str, RecordClass, &str); 11] = [
     ("Coverage, medical", "Coverage", RecordClass::Medical, ""),
     ("Coverage, reimbursement", "Coverage", RecordClass::Reimbursement, ""),
     ("AuditEvent", "AuditEvent", RecordClass::Medical, ""),
+];
+
+const MASKED: [(&str, Visibility); 5] = [
+    ("masked: PS", Visibility::MasquePs),
+    ("masked: PSOCIAL", Visibility::MasquePsocial),
+    ("masked: PT", Visibility::MasquePt),
+    ("hidden: patient", Visibility::InvisiblePatient),
+    ("hidden: guardians", Visibility::InvisibleRepresentants),
 ];
 
 /// ETREAT and PATRQT fare as TREAT does: no rule names them.
@@ -115,6 +125,14 @@ fn table() -> String {
                 write!(out, "\n{name:24} {} ", confidentiality.code()).unwrap();
                 row(&engine, &mut world, purposes, &mut out);
             }
+        }
+        for (name, code) in MASKED {
+            let record = &mut world.records[0];
+            (record.resource_type, record.class) = ("DocumentReference".to_owned(), RecordClass::Medical);
+            (record.visibility, record.author) = (vec![code], Some(professional(2)));
+            record.document_types = vec!["http://loinc.org|83981-1".parse().unwrap()];
+            write!(out, "\n{name:24} N ").unwrap();
+            row(&engine, &mut world, purposes, &mut out);
         }
         out.push('\n');
     }

@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::id::{ClientId, ConsentId, DeedId, OrganisationId, PatientId, ProfessionalId, RecordId};
 use crate::model::{
     Actor, ClinicalScope, Coding, Confidentiality, Grantee, Interaction, OrganisationKind, Period, Purpose,
-    RecordClass, RecordFacts, RecordKey, Sensitivity, Software, Terms,
+    RecordClass, RecordFacts, RecordKey, Sensitivity, Software, Terms, Visibility,
 };
 use crate::policy::{Exclusion, Provision, Question, Standing};
 
@@ -17,8 +17,8 @@ pub(super) const ANS: &str =
 pub(super) const KINDS: [OrganisationKind; 4] =
     [OrganisationKind::Care, OrganisationKind::Social, OrganisationKind::Insurer, OrganisationKind::OccupationalHealth];
 pub(super) const PROFESSIONS: [&str; 6] = ["10", "40", "41", "60", "10", "99"];
-pub(super) const PURPOSES: [Purpose; 6] =
-    [Purpose::Treat, Purpose::Treat, Purpose::Hpaymt, Purpose::Eligver, Purpose::Caremgt, Purpose::Btg];
+pub(super) const PURPOSES: [Purpose; 7] =
+    [Purpose::Treat, Purpose::Treat, Purpose::Hpaymt, Purpose::Eligver, Purpose::Caremgt, Purpose::Btg, Purpose::Coc];
 pub(super) const TYPES: [&str; 7] = [
     "Observation",
     "DocumentReference",
@@ -105,6 +105,9 @@ pub(super) fn record(n: u8, resource_type: &str) -> RecordFacts {
         categories: Vec::new(),
         document_types: Vec::new(),
         authored: Some(Period { from: NOW.plus_secs(-500), to: NOW.plus_secs(-400) }),
+        visibility: Vec::new(),
+        announced: None,
+        author: None,
     }
 }
 
@@ -182,6 +185,9 @@ impl Dice {
             categories: self.codings(),
             document_types: if self.tenths(7) { vec![self.of(&types)] } else { self.some(&types, 3) },
             authored: if self.tenths(8) { Some(self.period()) } else { None },
+            visibility: if self.tenths(2) { self.some(&Visibility::ALL, 3) } else { Vec::new() },
+            announced: if self.tenths(2) { Some(NOW.plus_secs(i64::from(self.small(3)) - 1)) } else { None },
+            author: if self.tenths(3) { Some(professional(1 + self.small(2))) } else { None },
             ..record(n, self.of(&TYPES))
         }
     }
