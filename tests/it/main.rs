@@ -44,3 +44,4 @@ mod kills;
 mod logs;
 mod possession;
 mod revoked;
+mod searching;
