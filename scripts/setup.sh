@@ -33,6 +33,7 @@ missing_packages() {
             libssl-dev) pkg-config --exists openssl 2>/dev/null ;;
             softhsm2) command -v softhsm2-util >/dev/null && [[ -e /usr/lib/softhsm/libsofthsm2.so ]] ;;
             postgresql) postgres_bin >/dev/null ;;
+            nodejs) command -v node >/dev/null ;;
             *) command -v "$package" >/dev/null ;;
         esac || echo "$package"
     done
@@ -83,6 +84,29 @@ need_component() {
     command -v rustup >/dev/null || stop "cargo $1 is missing; install $component for your toolchain"
     say "Adding $component to the toolchain"
     rustup component add "$component"
+}
+
+# Fetches the certified OpenID provider that tests sign in at into the folder $1, as its lock file says byte for byte.
+# Without network or a Node.js that runs it, says so; the tests then skip what needs it.
+fetch_oidc_provider() {
+    local folder=$1 from=tests/oidc-provider node
+    [[ -d $folder/node_modules ]] && cmp -s "$from/package-lock.json" "$folder/fetched" && return
+    # In a shell of its own: without these packages only those tests are missed.
+    (need_packages nodejs npm) || true
+    node=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
+    if ((${node:-0} < 20)); then
+        say "Skipping sign-in at oidc-provider: it needs Node.js 20 or later, this is ${node:-none}"
+        return
+    fi
+    mkdir -p "$folder"
+    rm -f "$folder/fetched"
+    cp "$from/package.json" "$from/package-lock.json" "$folder/"
+    if (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1); then
+        cp "$from/package-lock.json" "$folder/fetched"
+    else
+        rm -rf "$folder/node_modules"
+        say "Skipping sign-in at oidc-provider: npm could not fetch it ($(tail -n1 "$folder/npm.log"))"
+    fi
 }
 
 BUILD_PACKAGES=(gcc libc6-dev make pkg-config libssl-dev)

@@ -15,6 +15,7 @@ pub mod secret;
 pub mod fhir;
 pub mod model;
 // works: blind to each other
+pub mod openid;
 pub mod policy;
 pub mod proof;
 pub mod store;
@@ -34,6 +35,7 @@ pub mod release;
 pub mod fhir_api;
 pub mod http;
 pub mod oauth;
+pub mod signin;
 pub mod web;
 // roof
 pub mod app;

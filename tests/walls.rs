@@ -37,6 +37,7 @@ const HOUSE: &[Room] = &[
     // works: blind to each other
     Room("policy",     &["clock", "id", "model", "recall"], &["cedar_policy", "ring", "serde", "serde_json", "thiserror", "toml"]),
     Room("proof",      &["clock", "id", "json", "model", "recall"], &["base64", "ring", "thiserror"]),
+    Room("openid",     &["clock", "json", "proof"], &["chrono", "http_body_util", "hyper", "hyper_rustls", "hyper_util", "openidconnect", "serde", "serde_json", "thiserror", "tokio", "url"]),
     Room("vault",      &["chance", "clock", "db", "id", "json", "model", "secret"], &["argon2", "cryptoki", "josekit", "ring", "subtle", "thiserror", "zeroize", "std::fs"]),
     Room("store",      &["clock", "db", "id", "model"], &[]),
     // memory
@@ -44,20 +45,21 @@ const HOUSE: &[Room] = &[
     // deeds
     Room("directory",  &["chance", "clock", "db", "id", "json", "ledger", "model", "recall", "store", "vault"], &["ring", "serde_json", "thiserror"]),
     Room("consent",    &["chance", "clock", "db", "directory", "id", "json", "ledger", "model", "policy", "proof", "recall", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "time", "tracing"]),
-    Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "json", "ledger", "model", "proof", "recall", "secret", "store", "vault"], &["ring", "serde_json", "thiserror", "tracing"]),
+    Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "json", "ledger", "model", "openid", "proof", "recall", "secret", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "tracing"]),
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
     Room("masking",    &["asking", "chance", "clock", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),
     Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["base64", "thiserror", "tokio"]),
     Room("projection", &["asking", "chance", "clock", "consent", "directory", "fhir", "id", "json", "ledger", "model", "policy", "release", "store", "vault"], &["base64", "serde_json", "thiserror", "tracing"]),
     // doors: hold nothing
-    Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "governor", "http_body_util", "hyper", "thiserror", "tokio", "tracing", "std::net"]),
+    Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "governor", "http_body_util", "hyper", "ring", "subtle", "thiserror", "tokio", "tracing", "std::net"]),
     Room("oauth",      &["http", "id", "identity", "json"], &["axum", "serde_json", "tracing"]),
+    Room("signin",     &["chance", "clock", "http", "identity", "openid"], &["askama", "axum", "tracing"]),
     Room("fhir_api",   &["clock", "consent", "fhir", "http", "id", "identity", "intake", "json", "model", "projection", "release"], &["axum", "tracing"]),
     Room("web",        &["consent", "http", "id", "identity", "json", "masking", "model", "proof"], &["axum", "serde_json", "tracing"]),
     // roof: put together, nothing lives here
     Room("config",     &["secret"], &["serde", "thiserror", "toml", "url", "std::env", "std::fs", "std::net"]),
-    Room("app",        EVERY_ROOM, &["ring", "serde", "serde_json", "axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tokio_io_timeout", "tower", "tracing", "std::fs", "std::net"]),
+    Room("app",        EVERY_ROOM, &["askama", "ring", "serde", "serde_json", "axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tokio_io_timeout", "tower", "tracing", "url", "std::fs", "std::net"]),
     Room("bench",      EVERY_ROOM, &["axum", "ring", "thiserror", "tokio", "std::fs", "std::net", "std::process", "std::thread"]),
     Room("cli",        EVERY_ROOM, &["axum", "clap", "hyper", "hyper_util", "http_body_util", "indicatif", "rustix", "serde_json", "thiserror", "tokio", "tracing", "tracing_subscriber", "std::env", "std::fs", "std::net", "std::process", "std::thread"]),
     Room("main",       &["cli"], &["mimalloc", "std::process"]),
@@ -82,10 +84,10 @@ const TURNS: &[&str] = &["src/db/", "src/ledger/sequencer.rs"];
 
 /// Pairs that must stay blind to each other, whatever the table above says.
 const BLIND: &[&[&str]] =
-    &[&["policy", "vault", "store"], &["proof", "policy"], &["proof", "vault"], &["proof", "store"]];
+    &[&["policy", "vault", "store", "openid"], &["proof", "policy"], &["proof", "vault"], &["proof", "store"]];
 
 /// Rooms that speak to the outside and hold nothing.
-const DOORS: &[&str] = &["http", "oauth", "fhir_api", "web"];
+const DOORS: &[&str] = &["http", "oauth", "signin", "fhir_api", "web"];
 
 fn files() -> &'static [File] {
     static FILES: LazyLock<Vec<File>> = LazyLock::new(|| checks::read("src"));

@@ -15,7 +15,7 @@ use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
 use crate::directory::{EnrolError, Enrolments, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Patients, Possession, Sessions};
+use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Logins, Patients, Possession, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::masking::Masking;
@@ -114,6 +114,8 @@ pub struct House {
     pub grants: Arc<Grants>,
     /// Takes up and answers authorization requests.
     pub authorizer: Arc<Authorizer>,
+    /// Signs people in and out.
+    pub logins: Arc<Logins>,
     /// Makes access tokens.
     pub issuer: Arc<Issuer>,
     /// Takes proofs of possession.
@@ -226,6 +228,7 @@ impl House {
             masking: Arc::new(rooms.masking()),
             authorizer: Arc::new(rooms.authorizer(&issuer, &sessions, &grants, &patients)),
             authenticator: Arc::new(rooms.authenticator(&possession, &grants)),
+            logins: Arc::new(rooms.logins(&patients, &sessions)?),
             issuer,
             sessions,
             grants,

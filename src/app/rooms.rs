@@ -3,18 +3,22 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::demo::provider;
 use super::house::{Cannot, Means};
 use crate::asking::Asking;
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config, ProviderConfig};
 use crate::consent::{Checker, Consents};
 use crate::directory::{Enrolments, Register};
-use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Patients, Picker, Possession, Sessions, Vouchers};
+use crate::identity::{
+    Authenticator, Authorizer, ClaimNames, Grants, Issuer, Logins, Patients, Picker, Possession, Sessions, Vouchers, Way,
+};
 use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
 use crate::ledger::{Ledger, Needs, Publisher, Sequencer};
 use crate::masking::Masking;
+use crate::openid::{Provider, Settings, Unproved};
 use crate::policy::Engine;
 use crate::projection::Projection;
 use crate::proof::PublicKey;
@@ -211,6 +215,49 @@ impl Rooms {
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         }
+    }
+
+    pub(super) fn logins(&self, patients: &Arc<Patients>, sessions: &Arc<Sessions>) -> Result<Logins, Cannot> {
+        let sign_in = &self.config.sign_in;
+        Ok(Logins {
+            patients_way: self.way("patients", sign_in.patients.as_ref())?,
+            professionals_way: self.way("professionals", sign_in.professionals.as_ref())?,
+            patients: Arc::clone(patients),
+            sessions: Arc::clone(sessions),
+            store: self.store.clone(),
+            register: Arc::clone(&self.register),
+            signer: self.keyring.sign_in_signer(),
+            base_url: self.config.issuer().to_owned(),
+            clock: Arc::clone(&self.clock),
+            chance: Arc::clone(&self.chance),
+        })
+    }
+
+    /// Where people sign in: as configured, else, in development only, at the built-in provider.
+    fn way(&self, who: &str, configured: Option<&ProviderConfig>) -> Result<Option<Way>, Cannot> {
+        let built_in = || ProviderConfig {
+            acr: vec![provider::ACR.to_owned()],
+            ..ProviderConfig::new(
+                format!("{}{}", self.config.issuer(), provider::path(who)),
+                provider::CLIENT.to_owned(),
+            )
+        };
+        let Some(config) = configured.cloned().or_else(|| self.config.development.then(built_in)) else {
+            return Ok(None);
+        };
+        let secret = config.secret_file.as_ref().map(|file| config::secret(&self.folder.join(file))).transpose()?;
+        let settings = Settings {
+            issuer: config.issuer,
+            client_id: config.client_id,
+            scopes: config.scopes,
+            acr: config.acr,
+            origins: config.origins,
+        };
+        let claims =
+            ClaimNames { national_id: config.national_id, role: config.role, organisation: config.organisation };
+        let provider = Provider::new(settings, Arc::clone(&self.clock))
+            .map_err(|error: Unproved| Cannot::Mismatch(format!("sign_in.{who}: {error}")))?;
+        Ok(Some(Way { provider, secret, claims }))
     }
 
     pub(super) fn possession(&self) -> Possession {

@@ -20,9 +20,11 @@ use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 
 use super::House;
+use super::demo::{personas, provider};
 use crate::config::Doors;
-use crate::http::{Limits, Nonces, Peer, Shares, Sound, guard, offer_nonce, share, shut_unless_sound};
-use crate::{fhir_api, oauth, web};
+use crate::http::{Cookies, Limits, Nonces, Peer, Shares, Sound, guard, offer_nonce, share, shut_unless_sound};
+use crate::proof::PublicKey;
+use crate::{fhir_api, oauth, signin, web};
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 1024;
@@ -66,6 +68,7 @@ pub fn router(house: &Arc<House>) -> Router {
     Router::new()
         .merge(oauth)
         .merge(web)
+        .merge(sign_in(house))
         .nest("/fhir", fhir)
         .layer(from_fn_with_state(nonces, offer_nonce))
         .layer(from_fn_with_state(shares(house), share))
@@ -83,6 +86,46 @@ fn shares(house: &House) -> Arc<Shares> {
         stops: &STOPS,
     };
     Arc::new(Shares::new(limits, Arc::clone(&house.authenticator)))
+}
+
+/// Where people sign in and out; in development, the providers that stand in for those not configured too.
+fn sign_in(house: &Arc<House>) -> Router {
+    let config = &house.config;
+    let routes = signin::router(Arc::new(signin::SignIn {
+        logins: Arc::clone(&house.logins),
+        sessions: Arc::clone(&house.sessions),
+        cookies: Cookies { secure: !config.development },
+        base_url: config.issuer().to_owned(),
+        development: config.development,
+        chance: Arc::clone(&house.chance),
+    }));
+    if !config.development {
+        return routes;
+    }
+    match built_in(house) {
+        Ok(built_in) => routes.merge(built_in),
+        Err(error) => {
+            tracing::error!(%error, "the built-in identity providers are not served");
+            routes
+        }
+    }
+}
+
+fn built_in(house: &Arc<House>) -> Result<Router, super::demo::Staging> {
+    let configured = &house.config.sign_in;
+    let [patients, professionals] = personas()?;
+    let mut providers = HashMap::new();
+    for (who, known, replaced) in [
+        ("patients", patients, configured.patients.is_some()),
+        ("professionals", professionals, configured.professionals.is_some()),
+    ] {
+        if !replaced {
+            let key = PublicKey::from_bytes(house.keyring.sign_in_signer().public()).map_err(|_| "not a key")?;
+            let clock = Arc::clone(&house.clock);
+            providers.insert(who, provider::Provider::new(who, house.config.issuer(), known, key, clock)?);
+        }
+    }
+    Ok(provider::router(Arc::new(providers)))
 }
 
 /// A listening server.

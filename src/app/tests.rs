@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{House, Means, found};
 use crate::chance::SystemChance;
 use crate::clock::{TestClock, Timestamp};
-use crate::config::{Config, RootConfig};
+use crate::config::{Config, RootConfig, SignInConfig};
 use crate::id::DeedId;
 use crate::ledger::entry::Entry;
 use crate::ledger::{Act, Personal, Unplaced, Unrecorded};
@@ -27,6 +27,7 @@ fn means(folder: &Path) -> Means {
             checkpoint_secs: 3600,
             doors: crate::config::Doors::default(),
             origins: Vec::new(),
+            sign_in: SignInConfig::default(),
         },
         passphrase: Secret::new("a passphrase for tests".to_owned()),
         clock: Arc::new(TestClock::at(Timestamp::from_secs(1_790_000_000))),

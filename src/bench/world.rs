@@ -12,7 +12,7 @@ use super::{BASE_URL, PASSPHRASE, Plan, Trouble};
 use crate::app::{Chores, House, Means, found};
 use crate::chance::SystemChance;
 use crate::clock::{Stopwatch, SystemClock};
-use crate::config::{Config, Doors, RootConfig};
+use crate::config::{Config, Doors, RootConfig, SignInConfig};
 use crate::db::Spare;
 use crate::directory::{Client, Organisation, Party, Professional, Profile};
 use crate::id::{ClientId, OrganisationId, ProfessionalId};
@@ -117,6 +117,7 @@ pub(super) async fn found_at(
         checkpoint_secs: 1,
         doors: doors(),
         origins: Vec::new(),
+        sign_in: SignInConfig::default(),
     };
     let founded = found(means(folder.clone(), config)).await?;
     let (records, revocable, took) = (Vec::new(), Vec::new(), Duration::ZERO);

@@ -15,7 +15,7 @@ use crate::app::serve::{Listening, listen, router};
 use crate::app::{Chores, House, found};
 use crate::chance::SystemChance;
 use crate::clock::SystemClock;
-use crate::config::{Config, FILE, RootConfig};
+use crate::config::{Config, FILE, RootConfig, SignInConfig};
 use crate::secret::Secret;
 
 /// The passphrase of every demonstration: it guards nothing.
@@ -85,6 +85,7 @@ pub(super) async fn open_demo(
         checkpoint_secs: 1,
         doors: crate::config::Doors::default(),
         origins: Vec::new(),
+        sign_in: SignInConfig::default(),
     };
     std::fs::create_dir_all(folder).map_err(|e| Trouble::Io(format!("the folder {}", folder.display()), e))?;
     let founded = found(means(&opening, config)).await?;

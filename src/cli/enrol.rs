@@ -55,6 +55,17 @@ pub(super) enum Command {
         #[arg(long = "identifier", required = true, value_name = "SYSTEM|VALUE")]
         identifiers: Vec<String>,
     },
+    /// An invitation: with its code a patient links the account with which they sign in. It is printed once
+    Invitation {
+        #[command(flatten)]
+        opening: Opening,
+        /// The patient's id
+        #[arg(long)]
+        patient: String,
+        /// How many days it holds; it works once
+        #[arg(long, default_value = "14", value_parser = clap::value_parser!(u16).range(1..=90))]
+        days: u16,
+    },
     /// A device with which a patient signs
     Device {
         #[command(flatten)]
@@ -109,6 +120,9 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Trouble> {
             .await
         }
         Command::Patient { opening, identifiers } => patient(&opening, &identifiers).await,
+        Command::Invitation { opening, patient, days } => {
+            invite(&opening, read(&patient, "--patient", "a patient's id")?, days).await
+        }
         Command::Device { opening, patient, key, credential, rp_id, origins } => {
             let patient: PatientId = read(&patient, "--patient", "a patient's id")?;
             let kind = match (credential, rp_id) {
@@ -142,6 +156,15 @@ async fn patient(opening: &Opening, identifiers: &[String]) -> Result<ExitCode, 
     let identifiers = identifiers.iter().map(read).collect::<Result<Vec<_>, Trouble>>()?;
     let (house, chores) = opening.house().await?;
     say(house.patients.enrol(&identifiers).await.map_err(Trouble::of)?);
+    drop(house);
+    chores.end().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn invite(opening: &Opening, patient: PatientId, days: u16) -> Result<ExitCode, Trouble> {
+    let (house, chores) = opening.house().await?;
+    let code = house.patients.invite(patient, days).await.map_err(Trouble::of)?;
+    say(code.expose());
     drop(house);
     chores.end().await;
     Ok(ExitCode::SUCCESS)

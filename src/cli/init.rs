@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::open::{Opening, Trouble};
 use super::say;
 use crate::app::found;
-use crate::config::{Config, RootConfig};
+use crate::config::{Config, RootConfig, SignInConfig};
 
 /// Makes a new data folder.
 #[derive(clap::Args)]
@@ -55,6 +55,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
         checkpoint_secs: 1,
         doors: crate::config::Doors::default(),
         origins: Vec::new(),
+        sign_in: SignInConfig::default(),
     };
     let folder = args.opening.data.clone();
     let failed = |e| Trouble::Io(format!("the folder {}", folder.display()), e);

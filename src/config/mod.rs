@@ -4,6 +4,8 @@
 //! May touch: the ground and the file system; the environment for secrets.
 //! Must never: hold a secret in the file, accept a field it does not know, read anything twice.
 
+mod sign_in;
+
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
+
+pub use sign_in::{ProviderConfig, SignInConfig};
 
 /// The file's name within the data folder.
 pub const FILE: &str = "garant.toml";
@@ -46,6 +50,9 @@ pub struct Config {
     /// Web origins whose passkey assertions are accepted for consents.
     #[serde(default)]
     pub origins: Vec<String>,
+    /// Where people sign in.
+    #[serde(default)]
+    pub sign_in: SignInConfig,
     /// What the doors ask of those who knock.
     #[serde(default)]
     pub doors: Doors,
@@ -187,6 +194,7 @@ impl Config {
             // Erasure and backups rely on keys and data being apart (security.md §4, K9 and K25).
             return Err("store and keystore must be different databases".to_owned());
         }
+        self.sign_in.check(self.development)?;
         match &self.root {
             RootConfig::File { in_production } if !self.development && !in_production => {
                 Err("a passphrase-file root is refused in production: use root.kind = \"pkcs11\", \
@@ -197,7 +205,7 @@ impl Config {
         }
     }
 
-    /// The issuer of tokens: the base URL without its last path segment.
+    /// The address of the pages and the issuer of tokens: the base URL without its last path segment.
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.base_url.strip_suffix("/fhir").unwrap_or(&self.base_url)
@@ -213,14 +221,20 @@ impl Config {
 
 /// Takes the root passphrase from `file`, or from the environment; the end of line is not part of it.
 pub fn passphrase(file: Option<&Path>) -> Result<Secret<String>, ConfigError> {
-    let mut text = match file {
-        Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigError::Io(path.to_owned(), e))?,
-        None =>
-        {
-            #[expect(clippy::disallowed_methods, reason = "this room is the one that reads the environment")]
-            std::env::var(PASSPHRASE).map_err(|_| ConfigError::NoPassphrase)?
-        }
-    };
+    if let Some(path) = file {
+        return secret(path);
+    }
+    #[expect(clippy::disallowed_methods, reason = "this room is the one that reads the environment")]
+    let text = std::env::var(PASSPHRASE).map_err(|_| ConfigError::NoPassphrase)?;
+    without_line_end(text)
+}
+
+/// Takes a secret from `file`; the end of line is not part of it.
+pub fn secret(file: &Path) -> Result<Secret<String>, ConfigError> {
+    without_line_end(std::fs::read_to_string(file).map_err(|e| ConfigError::Io(file.to_owned(), e))?)
+}
+
+fn without_line_end(mut text: String) -> Result<Secret<String>, ConfigError> {
     while text.ends_with(['\n', '\r']) {
         text.pop();
     }
@@ -249,6 +263,15 @@ mod tests {
             let far = format!("base_url = \"{far}\"\ndevelopment = true\nroot = {{ kind = \"file\" }}");
             assert!(refused(&far).contains("this machine alone"));
         }
+        let provider = |issuer: &str, acr: &str| {
+            format!(
+                "base_url = \"https://a.example/fhir\"\nroot = {{ kind = \"pkcs11\", module = \"m\", token = \"t\" }}\n\
+                 [sign_in.patients]\nissuer = \"{issuer}\"\nclient_id = \"garant\"\nacr = [{acr}]\n"
+            )
+        };
+        assert!(refused(&provider("http://127.0.0.1/idp", "\"eidas2\"")).contains("https"));
+        assert!(refused(&provider("https://idp.example", "")).contains("acr"));
+        assert!(refused(&provider("https://idp.example\"\nsecret = \"x", "\"eidas2\"")).contains("secret"));
         assert!(Config::load(Path::new("/nonexistent")).unwrap_err().to_string().contains("garant init"));
     }
 }

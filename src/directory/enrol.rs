@@ -101,7 +101,8 @@ impl Enrolments {
         let id = DeedId::ordered(&*self.clock, &*self.chance)?;
         let mut deed = self.ledger.prepare(id, act, about(party), None).await?;
         deed.subject = Some(self.ledger.enrolment(Enrolled::Party(party.id()), revision).made());
-        deed.writes.push(Write::Party { party: party.id(), kind: party.kind(), revision, body, signature });
+        let number = party.number().to_owned();
+        deed.writes.push(Write::Party { party: party.id(), kind: party.kind(), number, revision, body, signature });
         match self.ledger.record(deed).await {
             Ok(Placed::Done { .. }) => Ok(()),
             Ok(Placed::Stale) | Err(Unrecorded::Unplaced(Unplaced::Taken)) => Err(EnrolError::Changed),

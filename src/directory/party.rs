@@ -142,6 +142,16 @@ impl Party {
         }
     }
 
+    /// Its number in the national register, or empty.
+    #[must_use]
+    pub const fn number(&self) -> &str {
+        match self {
+            Self::Organisation(o) => o.number.as_str(),
+            Self::Professional(p) => p.number.as_str(),
+            Self::Client(_) => "",
+        }
+    }
+
     /// Whether the enrolment stands.
     #[must_use]
     pub const fn active(&self) -> bool {

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::header::ETAG;
 use axum::http::{HeaderValue, Response, StatusCode};
 
-use super::read::LEAF;
+use super::headers::LEAF;
 use super::{Api, in_scope};
 use crate::fhir::searchset::{Head, Match, Mode, searchset};
 use crate::fhir::{BadQuery, Query, View};

@@ -1,21 +1,28 @@
 //! The porch that all doors share.
 //!
-//! Lives here: errors to responses, credentials from headers, bodies with limits, what each client may take, strict query strings, and the
-//! checks every request passes first.
+//! Lives here: errors to responses, credentials from headers, cookies, forms that only our own pages may send, pages'
+//! headers, bodies with limits, what each client may take, strict query strings, and the checks every request passes
+//! first.
 //! May touch: `identity` (who asks), `fhir` (outcomes), `release` (what is withheld); `axum`.
 //! Must never: contain a route; put a reason into a body.
 
 mod answer;
 mod body;
+mod cookie;
+mod forms;
 mod front;
 mod metered;
+mod page;
 mod pairs;
 mod shares;
 mod withheld;
 
 pub use answer::{FHIR_JSON, challenge, fhir, problem, unauthorized};
 pub use body::{TooMuch, read_body};
+pub use cookie::{Cookies, SESSION};
+pub use forms::{Fields, form_token, is_own_form};
 pub use front::{Nonces, Sound, guard, offer_nonce, shut_unless_sound};
+pub use page::{page, see_other};
 pub use pairs::{BadPairs, Pair, pairs};
 pub use shares::{Limits, Peer, Shares, share};
 pub use withheld::withheld;

@@ -1,16 +1,20 @@
 //! Who is asking.
 //!
-//! Lives here: access tokens, made for enrolled software ([`Issuer`]), allowed by people ([`Authorizer`]) and checked at each request
-//! ([`Authenticator`]); sessions of people ([`Sessions`]); the enrolment of patients and their devices ([`Patients`]).
-//! May touch: `proof`, `vault` (token and registry keys), `store`, `ledger`, `directory`.
+//! Lives here: access tokens, made for enrolled software ([`Issuer`]), allowed by people ([`Authorizer`]) and checked at
+//! each request ([`Authenticator`]); people's logins at identity providers ([`Logins`]) and their sessions
+//! ([`Sessions`]); the enrolment of patients, their devices and accounts ([`Patients`]).
+//! May touch: `proof`, `openid`, `vault` (token and registry keys), `store`, `ledger`, `directory`.
 //! Must never: decide what an actor may see.
 
+mod account;
 mod authorize;
 mod bearer;
 mod exchange;
 mod grant;
 mod introspect;
 mod issue;
+mod listing;
+mod login;
 mod patients;
 mod picker;
 mod possession;
@@ -21,12 +25,15 @@ mod software;
 mod ticket;
 mod voucher;
 
+pub use account::InvitationTag;
 pub use authorize::{
     Answered, Authorizer, CODE_SECONDS, OFFLINE_SECONDS, Page, REQUEST_SECONDS, REQUEST_URI, Reply, Visit,
 };
 pub use bearer::{Authenticator, Credentials, LONGEST_SECONDS, Unauthenticated};
 pub use grant::{GrantError, Grants};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
+pub use listing::Listed;
+pub use login::{Answer, ClaimNames, Kind, LONGEST_ATTEMPT_SECONDS, LoginError, Logins, NotEnded, Sent, Way, Welcome};
 pub use patients::{Identifier, PatientError, Patients};
 pub use picker::Picker;
 pub use possession::{PERIOD_SECONDS, Possession, Unproved};

@@ -58,6 +58,9 @@ pub enum PatientError {
     /// There is no such patient, or they were erased.
     #[error("no such patient")]
     Unknown,
+    /// The invitation is unknown, used up or has ended; or the account is linked already.
+    #[error("this invitation does not hold, or the account is linked already")]
+    NotInvited,
     /// The public key cannot be enrolled.
     #[error("this is not a public key we take: P-256 only, on the curve, as a public JWK")]
     BadKey,
@@ -163,7 +166,7 @@ impl Patients {
         Ok(self.shredder.shred(patient, Which::Record, backup_days).await?)
     }
 
-    async fn keys(&self, patient: PatientId) -> Result<PatientKeys, PatientError> {
+    pub(super) async fn keys(&self, patient: PatientId) -> Result<PatientKeys, PatientError> {
         let row = self.store.patient(patient).await?.ok_or(PatientError::Unknown)?;
         if row.state == "erased" {
             return Err(PatientError::Unknown);
@@ -186,7 +189,7 @@ impl Patients {
         self.record(device.patient, (act, "patient/device"), made, keys, vec![write]).await
     }
 
-    async fn record(
+    pub(super) async fn record(
         &self,
         patient: PatientId,
         (act, route): (Act, &'static str),

@@ -274,7 +274,7 @@ impl Sessions {
         self.mac.mac(&parts(row, &times))
     }
 
-    fn mac_holds(&self, row: &SessionRow) -> Result<(), crate::vault::VaultError> {
+    pub(super) fn mac_holds(&self, row: &SessionRow) -> Result<(), crate::vault::VaultError> {
         let times = times(row);
         self.mac.verify(&parts(row, &times), &row.seal)
     }

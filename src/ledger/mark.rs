@@ -37,6 +37,7 @@ pub(super) fn enrolment(mac: &RowMac, what: Enrolled, revision: i64) -> Enrolmen
     let mark = match &what {
         Enrolled::Party(party) => cut(mac, &[b"mark", b"party", party]),
         Enrolled::Patient(patient) => cut(mac, &[b"mark", b"patient", patient.as_bytes()]),
+        Enrolled::SignIn(patient, tag) => cut(mac, &[b"mark", b"sign-in", patient.as_bytes(), tag]),
         Enrolled::Device(patient, device) => cut(mac, &[b"mark", b"device", patient.as_bytes(), device.as_bytes()]),
     };
     Enrolment { what, said: Marked { mark, revision } }

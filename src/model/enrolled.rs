@@ -11,6 +11,8 @@ pub enum Enrolled {
     Patient(PatientId),
     /// A key with which a patient signs: 1 active, 2 removed.
     Device(PatientId, DeviceId),
+    /// An account with which a patient signs in, or an invitation to link one, by its keyed tag: 1 made.
+    SignIn(PatientId, [u8; 32]),
 }
 
 impl Enrolled {

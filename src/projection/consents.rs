@@ -42,7 +42,7 @@ impl Projection {
                 matching.push((key(patient, view.consent), told));
             }
         }
-        let permit = match permit.narrow_to(|key| matching.iter().any(|(matched, _)| matched == key)) {
+        let permit = match permit.narrow_to(|key, _| matching.iter().any(|(matched, _)| matched == key)) {
             Ok(permit) => permit,
             Err(denial) => return Err(self.denied(&denial, &met, about).await),
         };

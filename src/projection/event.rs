@@ -38,6 +38,7 @@ enum Kind {
     Search,
     Create,
     Update,
+    Delete,
     Operation,
     /// From a file of the guarantor's.
     Import,
@@ -64,8 +65,9 @@ impl Kind {
             },
             Act::Admit if route == "import" => Self::Import,
             Act::Admit | Act::Grant | Act::Exclude => Self::Create,
-            Act::Narrow | Act::Revoke | Act::Lift => Self::Update,
-            Act::Request | Act::Decline => Self::Operation,
+            Act::Narrow | Act::Revoke | Act::Lift | Act::Update => Self::Update,
+            Act::Delete => Self::Delete,
+            Act::Request | Act::Decline | Act::Mask => Self::Operation,
             Act::Genesis | Act::Enrol => Self::Enrolment("C"),
             Act::Suspend | Act::Rotate => Self::Enrolment("U"),
             Act::Shred => Self::Enrolment("D"),
@@ -78,6 +80,7 @@ impl Kind {
             Self::Search | Self::Operation => "E",
             Self::Create | Self::Import => "C",
             Self::Update => "U",
+            Self::Delete => "D",
             Self::Enrolment(action) => action,
         }
     }
@@ -89,6 +92,7 @@ impl Kind {
             Self::Search => Some("search-type"),
             Self::Create => Some("create"),
             Self::Update => Some("update"),
+            Self::Delete => Some("delete"),
             Self::Operation => Some("operation"),
             Self::Import | Self::Enrolment(_) => None,
         }
@@ -100,7 +104,7 @@ impl Kind {
     }
 
     fn user(self) -> Value {
-        if matches!(self, Self::Create | Self::Update) {
+        if matches!(self, Self::Create | Self::Update | Self::Delete) {
             concept(PARTICIPANT, "author")
         } else {
             concept(PARTICIPATION, "IRCP")
@@ -120,7 +124,7 @@ pub(super) fn event(id: &str, leaf: &Leaf, teller: &Teller<'_>) -> Value {
         "type": match kind {
             Kind::Import => coding(DCM, "110107"),
             Kind::Enrolment(_) => coding(DCM, "110110"),
-            Kind::Read | Kind::Search | Kind::Create | Kind::Update | Kind::Operation => {
+            Kind::Read | Kind::Search | Kind::Create | Kind::Update | Kind::Delete | Kind::Operation => {
                 coding("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest")
             }
         },

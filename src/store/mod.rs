@@ -7,6 +7,7 @@
 //!
 //! Every hot statement names the patient first, so that a distributed PostgreSQL can shard by patient.
 
+pub mod accounts;
 pub mod consents;
 pub mod gather;
 pub mod log;

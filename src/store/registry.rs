@@ -138,7 +138,7 @@ impl Store {
     }
 }
 
-fn read_party(row: &Row<'_>) -> Result<PartyRow, DbError> {
+pub(super) fn read_party(row: &Row<'_>) -> Result<PartyRow, DbError> {
     Ok(PartyRow {
         party: row.array(0)?,
         revision: row.int(1)?,

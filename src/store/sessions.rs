@@ -74,6 +74,13 @@ impl Store {
         self.db.maybe("session", SQL, &[session.into()], read).await
     }
 
+    /// The sessions of a person, the newest first.
+    pub async fn sessions_of(&self, person: &[u8; 16]) -> Result<Vec<SessionRow>, DbError> {
+        const SQL: &str = "SELECT session, kind, person, login, provider_session, means, authenticated, began, used, \
+             expires, seal FROM session WHERE person = $1 ORDER BY began DESC, session";
+        self.db.all("session", SQL, &[person.into()], read).await
+    }
+
     /// Notes that a session was seen.
     pub async fn touch_session(&self, session: &[u8; 32], now: Timestamp) -> Result<(), DbError> {
         const SQL: &str = "UPDATE session SET used = $1, updated_by = 'touch_session' WHERE session = $2 AND used < $1";

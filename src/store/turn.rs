@@ -19,7 +19,11 @@ pub enum Write {
     /// A device or passkey of a patient.
     Device { patient: PatientId, device: DeviceId, state: &'static str, body: String, signature: Vec<u8> },
     /// An organisation, a professional or a client; a later revision replaces the earlier.
-    Party { party: [u8; 16], kind: &'static str, revision: i64, body: String, signature: Vec<u8> },
+    Party { party: [u8; 16], kind: &'static str, number: String, revision: i64, body: String, signature: Vec<u8> },
+    /// An invitation to link an account.
+    Invitation { patient: PatientId, tag: [u8; 32], expires: Timestamp, seal: Vec<u8> },
+    /// An account linked by an invitation, which is used up and must not have ended at `since`.
+    Account { patient: PatientId, tag: [u8; 32], invitation: [u8; 32], since: Timestamp, seal: Vec<u8> },
     /// The first version of a record.
     Record(NewRecord),
     /// A further version of a record; taken when its version is no longer the one that this replaces.
@@ -178,6 +182,7 @@ pub async fn enrolled(turn: &mut Turn<'_>, what: Enrolled) -> Result<Option<i64>
     const PARTY: &str = "SELECT revision FROM party WHERE party = $1";
     const PATIENT: &str = "SELECT state FROM patient WHERE patient = $1";
     const DEVICE: &str = "SELECT state FROM device WHERE patient = $1 AND device = $2";
+    const ACCOUNT: &str = "SELECT since FROM account WHERE patient = $1 AND tag = $2";
     let state = |row: &Row<'_>| Ok(if row.text(0)? == "active" { Enrolled::ACTIVE } else { Enrolled::ENDED });
     match what {
         Enrolled::Party(party) => turn.maybe("party", PARTY, &[(&party).into()], |row| row.int(0)).await,
@@ -185,6 +190,10 @@ pub async fn enrolled(turn: &mut Turn<'_>, what: Enrolled) -> Result<Option<i64>
         Enrolled::Device(patient, device) => {
             let args = [patient.as_bytes().into(), device.as_bytes().into()];
             turn.maybe("device", DEVICE, &args, state).await
+        }
+        Enrolled::SignIn(patient, tag) => {
+            let args = [patient.as_bytes().into(), (&tag).into()];
+            turn.maybe("account", ACCOUNT, &args, |_| Ok(Enrolled::ACTIVE)).await
         }
     }
 }
@@ -254,16 +263,14 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                 let (body, signature) = (body.as_str().into(), signature.as_slice().into());
                 turn.run(SQL, &[patient, device, (*state).into(), body, signature, name.into()]).await?;
             }
-            Write::Party { party, kind, revision, body, signature } => {
-                // A revision that is not the next one touches nothing and is reported as taken.
-                const SQL: &str = "INSERT INTO party (party, kind, revision, body, signature, updated_by) \
-                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (party) DO UPDATE SET revision = excluded.revision, \
-                     body = excluded.body, signature = excluded.signature, updated_by = excluded.updated_by \
-                     WHERE party.revision = excluded.revision - 1";
-                let (body, signature) = (body.as_str().into(), signature.as_slice().into());
-                let args = [party.into(), (*kind).into(), (*revision).into(), body, signature, name.into()];
-                one(turn.run(SQL, &args).await?)?;
+            Write::Party { .. } => apply_party(turn, name, write).await?,
+            Write::Invitation { patient, tag, expires, seal } => {
+                const SQL: &str =
+                    "INSERT INTO invitation (patient, tag, expires, seal, updated_by) VALUES ($1, $2, $3, $4, $5)";
+                let (patient, seal) = (patient.as_bytes().into(), seal.as_slice().into());
+                turn.run(SQL, &[patient, tag.into(), expires.0.into(), seal, name.into()]).await?;
             }
+            Write::Account { .. } => apply_account(turn, name, write).await?,
             Write::Import { tag } => {
                 const SQL: &str = "INSERT INTO import_file (tag, leaf, updated_by) VALUES ($1, $2, $3)";
                 turn.run(SQL, &[tag.into(), leaf.into(), name.into()]).await?;
@@ -299,6 +306,28 @@ async fn apply_facts(
     let (patient, record) = (key.patient.as_bytes().into(), key.record.as_bytes().into());
     let (was, facts) = (was.0.as_slice().into(), facts.0.as_slice().into());
     one(turn.run(SQL, &[patient, record, version.into(), was, facts, name.into()]).await?)
+}
+
+async fn apply_party(turn: &mut Turn<'_>, name: &'static str, write: &Write) -> Result<(), DbError> {
+    // A revision that is not the next one touches nothing and is reported as taken.
+    const SQL: &str = "INSERT INTO party (party, kind, number, revision, body, signature, updated_by) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (party) DO UPDATE SET number = excluded.number, \
+         revision = excluded.revision, body = excluded.body, signature = excluded.signature, \
+         updated_by = excluded.updated_by WHERE party.revision = excluded.revision - 1";
+    let Write::Party { party, kind, number, revision, body, signature } = write else { return Ok(()) };
+    let (body, signature) = (body.as_str().into(), signature.as_slice().into());
+    let args = [party.into(), (*kind).into(), number.as_str().into(), (*revision).into(), body, signature, name.into()];
+    one(turn.run(SQL, &args).await?)
+}
+
+async fn apply_account(turn: &mut Turn<'_>, name: &'static str, write: &Write) -> Result<(), DbError> {
+    // Of any number of racing logins with one invitation exactly one links its account.
+    const USED: &str = "DELETE FROM invitation WHERE patient = $1 AND tag = $2 AND expires > $3";
+    const SQL: &str = "INSERT INTO account (patient, tag, since, seal, updated_by) VALUES ($1, $2, $3, $4, $5)";
+    let Write::Account { patient, tag, invitation, since, seal } = write else { return Ok(()) };
+    one(turn.run(USED, &[patient.as_bytes().into(), invitation.into(), since.0.into()]).await?)?;
+    let args = [patient.as_bytes().into(), tag.into(), since.0.into(), seal.as_slice().into(), name.into()];
+    turn.run(SQL, &args).await.map(|_| ())
 }
 
 async fn apply_records(
@@ -384,6 +413,8 @@ async fn forget(turn: &mut Turn<'_>, patient: PatientId) -> Result<(), DbError> 
         "DELETE FROM record WHERE patient = $1",
         "DELETE FROM past WHERE patient = $1",
         "DELETE FROM identifier WHERE patient = $1",
+        "DELETE FROM account WHERE patient = $1",
+        "DELETE FROM invitation WHERE patient = $1",
         "DELETE FROM consent_request WHERE patient = $1",
         "UPDATE consent SET state = 'ended', updated_by = 'forget' WHERE patient = $1",
     ] {

@@ -128,6 +128,12 @@ impl Keyring {
         self.0.service.consent.clone()
     }
 
+    /// Shows identity providers who we are.
+    #[must_use]
+    pub fn sign_in_signer(&self) -> TokenSigner {
+        self.0.service.sign_in.clone()
+    }
+
     /// Signs the log's heads.
     #[must_use]
     pub fn log_signer(&self) -> LogSigner {

@@ -1,5 +1,5 @@
 //! The deployment's own keys: one each for the blind index, row MACs, page links, nonces, access
-//! tokens, identity tokens, consent tokens, the log and the registry.
+//! tokens, identity tokens, consent tokens, sign-in at identity providers, the log and the registry.
 
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub(super) struct ServiceKeys {
     pub(super) identity: TokenKeys,
     /// Signs consent tokens, and nothing else (J30).
     pub(super) consent: TokenSigner,
+    /// Signs what shows identity providers who we are, and nothing else.
+    pub(super) sign_in: TokenSigner,
     pub(super) log: LogSigner,
     pub(super) registry: RegistrySigner,
 }
@@ -143,9 +145,9 @@ impl ServiceKeys {
                            VALUES ($1, 1, $2, $3, $4, 0, 0, 'init keystore')";
         let (epoch, kek) = epochs.current();
         let mut statements = Vec::new();
-        for name in ["index", "row", "page", "nonce", "access", "identity", "consent", "log", "registry"] {
+        for name in ["index", "row", "page", "nonce", "access", "identity", "consent", "sign-in", "log", "registry"] {
             let (secret, public) = match name {
-                "access" | "identity" | "consent" => token::generate()?,
+                "access" | "identity" | "consent" | "sign-in" => token::generate()?,
                 "log" | "registry" => {
                     let seed = Key::fresh(chance)?;
                     (Secret::new(seed.0.to_vec()), sign::public_of(&seed)?)
@@ -177,7 +179,7 @@ impl ServiceKeys {
         };
         let key = |name: &str| find(name).and_then(|(secret, public)| Ok((Key::read(&secret)?, public)));
         let (log, registry) = (key("log")?, key("registry")?);
-        let consent = find("consent")?;
+        let (consent, sign_in) = (find("consent")?, find("sign-in")?);
         let keys = |name| TokenKeys::new(WrappedService::signers(&rows, name, deployment, epochs)?);
         Ok(Self {
             index: Indexer::new(&key("index")?.0),
@@ -187,6 +189,7 @@ impl ServiceKeys {
             access: keys("access")?,
             identity: keys("identity")?,
             consent: TokenSigner::read(&consent.0, consent.1)?,
+            sign_in: TokenSigner::read(&sign_in.0, sign_in.1)?,
             log: LogSigner::read(&log.0, log.1)?,
             registry: RegistrySigner::read(&registry.0, registry.1)?,
         })

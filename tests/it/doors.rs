@@ -25,7 +25,12 @@ pub struct Served {
 
 impl Served {
     pub async fn by(house: &Arc<House>) -> Self {
-        let listening = listen(([127, 0, 0, 1], 0).into(), router(house)).await.unwrap();
+        Self::on(house, 0).await
+    }
+
+    /// On a port that the house knows as its own.
+    pub async fn on(house: &Arc<House>, port: u16) -> Self {
+        let listening = listen(([127, 0, 0, 1], port).into(), router(house)).await.unwrap();
         let at = listening.address().unwrap();
         let (end, ending) = tokio::sync::watch::channel(false);
         Self { at, end, task: tokio::spawn(listening.serve(ending)) }
@@ -191,7 +196,7 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 39] = [
+const ROWS: [(&str, &str, &str); 71] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
@@ -251,6 +256,25 @@ const ROWS: [(&str, &str, &str); 39] = [
     ("GET", "/.well-known/openid-configuration", "/.well-known/openid-configuration"),
     // Believes anyone, and stands in development mode alone.
     ("POST", "/development/token", "/development/token"),
+    ("GET", "/development/{who}/authorize", "/development/patients/authorize"),
+    ("POST", "/development/{who}/authorize", "/development/patients/authorize"),
+    ("POST", "/development/{who}/token", "/development/patients/token"),
+    ("GET", "/development/{who}/logout", "/development/patients/logout"),
+    ("GET", "/development/{who}/jwks", "/development/nobody/jwks"),
+    (
+        "GET",
+        "/development/{who}/.well-known/openid-configuration",
+        "/development/patients/.well-known/openid-configuration",
+    ),
+    ("GET", "/login", "/login"),
+    ("GET", "/login/style.css", "/login/style.css"),
+    ("POST", "/login/start", "/login/start"),
+    ("GET", "/login/callback", "/login/callback?code=x&state=y"),
+    ("POST", "/login/sessions/end", "/login/sessions/end"),
+    ("GET", "/logout", "/logout"),
+    ("POST", "/logout", "/logout"),
+    ("POST", "/oidc/backchannel-logout", "/oidc/backchannel-logout"),
+    ("GET", "/oidc/jwks", "/oidc/jwks"),
     ("GET", "/oauth/jwks", "/oauth/jwks"),
     ("GET", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server"),
     ("GET", "/fhir/.well-known/smart-configuration", "/fhir/.well-known/smart-configuration"),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use garant::app::{Cannot, Chores, House, Means, found};
 use garant::chance::{SeededChance, SystemChance};
 use garant::clock::{Clock, SystemClock};
-use garant::config::{Config, Doors, RootConfig};
+use garant::config::{Config, Doors, RootConfig, SignInConfig};
 use garant::ledger::Entry;
 use garant::ledger::checkpoint::Keys;
 use garant::ledger::export::export;
@@ -104,12 +104,30 @@ pub fn each(name: &str, test: impl AsyncFn(&Home)) {
     }
 }
 
+/// As [`each`], with settings that `prepare` has changed.
+#[expect(clippy::needless_pass_by_value, reason = "a test hands its closures over")]
+pub fn each_with(name: &str, prepare: impl Fn(&mut Config), test: impl AsyncFn(&Home)) {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        on_with(engine, name, &prepare, &test);
+    }
+}
+
 /// Runs `test` in a new house on one engine; on PostgreSQL only where there is one.
 pub fn on(engine: Engine, name: &str, test: &impl AsyncFn(&Home)) {
+    on_with(engine, name, &|_| {}, test);
+}
+
+/// As [`on`], with settings that `prepare` has changed.
+pub fn on_with(engine: Engine, name: &str, prepare: &impl Fn(&mut Config), test: &impl AsyncFn(&Home)) {
     if engine == Engine::Postgres && postgres().is_none() {
         return;
     }
-    within(name, async || Home::new(engine).await, test);
+    let make = async || {
+        let mut home = Home::new(engine).await;
+        prepare(&mut home.config);
+        home
+    };
+    within(name, make, test);
 }
 
 /// Runs `test` in the house that `make` makes.
@@ -168,6 +186,7 @@ impl Home {
             readers: 4,
             checkpoint_secs: 1,
             origins: Vec::new(),
+            sign_in: SignInConfig::default(),
             // Tests of what the doors ask set it.
             doors: generous(),
         };
@@ -235,6 +254,20 @@ impl Home {
     pub async fn open_in(&self, folder: &Path) -> Result<Open, Cannot> {
         let (house, chores) = House::open(self.means(folder)).await?;
         Ok(Open { house, chores })
+    }
+
+    /// Opens the house with other settings than it was founded with.
+    pub async fn open_with(&self, config: Config) -> Open {
+        self.open_node(self.path(), config).await
+    }
+
+    /// Opens the house from another folder with settings of its own.
+    pub async fn open_node(&self, folder: &Path, config: Config) -> Open {
+        let mut means = self.means(folder);
+        let store = (means.config.store.take(), means.config.keystore.take());
+        means.config = Config { store: store.0, keystore: store.1, ..config };
+        let (house, chores) = House::open(means).await.unwrap();
+        Open { house, chores }
     }
 
     /// Opens the house from another folder, its databases behind `address`.

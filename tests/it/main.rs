@@ -22,16 +22,20 @@
 )]
 
 mod apps;
+mod browser;
 mod cast;
 mod house;
+mod idp;
 mod own;
 mod process;
 mod proxy;
 mod scan;
 mod sessions;
+mod signin;
 mod wire;
 
 mod canary;
+mod certified;
 mod doors;
 mod erased;
 mod faults;

@@ -85,7 +85,7 @@ impl Place {
         let Bearer { subject, scopes, .. } = self.clinic.bearer();
         let Subject::Client { client, organisation, professional } = subject else { unreachable!() };
         let professional = if who == Who::A { professional } else { Some((self.nurse, "60".parse().unwrap())) };
-        Bearer { subject: Subject::Client { client, organisation, professional }, purpose, scopes }
+        Bearer { subject: Subject::Client { client, organisation, professional }, purpose, scopes, only: None }
     }
 }
 

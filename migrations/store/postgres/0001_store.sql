@@ -59,9 +59,42 @@ COMMENT ON COLUMN device.body IS 'The enrolment as signed: canonical JSON with t
 COMMENT ON COLUMN device.signature IS 'Registry signature over body.';
 COMMENT ON COLUMN device.updated_by IS 'Name of the transaction.';
 
+CREATE TABLE account (
+    patient BYTEA NOT NULL,
+    tag BYTEA NOT NULL,
+    since BIGINT NOT NULL,
+    seal BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, tag)
+);
+COMMENT ON TABLE account IS 'Accounts at identity providers through which patients sign in.';
+COMMENT ON COLUMN account.patient IS 'Whose account.';
+COMMENT ON COLUMN account.tag IS 'HMAC of issuer and subject, 32 bytes.';
+COMMENT ON COLUMN account.since IS 'When it was linked, µs.';
+COMMENT ON COLUMN account.seal IS 'MAC over patient, tag and time.';
+COMMENT ON COLUMN account.updated_by IS 'Name of the transaction.';
+CREATE UNIQUE INDEX account_tag ON account (tag);
+
+CREATE TABLE invitation (
+    patient BYTEA NOT NULL,
+    tag BYTEA NOT NULL,
+    expires BIGINT NOT NULL,
+    seal BYTEA NOT NULL,
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, tag)
+);
+COMMENT ON TABLE invitation IS 'Invitations to link an account, each for one use.';
+COMMENT ON COLUMN invitation.patient IS 'Who is invited.';
+COMMENT ON COLUMN invitation.tag IS 'HMAC of the code, 32 bytes.';
+COMMENT ON COLUMN invitation.expires IS 'When it ends, µs.';
+COMMENT ON COLUMN invitation.seal IS 'MAC over patient, tag and end.';
+COMMENT ON COLUMN invitation.updated_by IS 'Name of the transaction.';
+CREATE UNIQUE INDEX invitation_tag ON invitation (tag);
+
 CREATE TABLE party (
     party BYTEA NOT NULL,
     kind TEXT NOT NULL,
+    number TEXT NOT NULL,
     revision BIGINT NOT NULL,
     body TEXT NOT NULL,
     signature BYTEA NOT NULL,
@@ -71,11 +104,12 @@ CREATE TABLE party (
 COMMENT ON TABLE party IS 'Organisations, professionals and software enrolled by the guarantor: a public register.';
 COMMENT ON COLUMN party.party IS 'Id, 16 bytes.';
 COMMENT ON COLUMN party.kind IS 'organisation, professional or client.';
+COMMENT ON COLUMN party.number IS 'Number in the national register, or empty; a hint, the enrolment says it.';
 COMMENT ON COLUMN party.revision IS 'From 1.';
 COMMENT ON COLUMN party.body IS 'The enrolment as signed: canonical JSON, state included.';
 COMMENT ON COLUMN party.signature IS 'Registry signature over body.';
 COMMENT ON COLUMN party.updated_by IS 'Name of the transaction.';
-CREATE INDEX party_kind ON party (kind);
+CREATE INDEX party_kind ON party (kind, number);
 
 CREATE TABLE record (
     patient BYTEA NOT NULL,

@@ -59,12 +59,46 @@ CREATE TABLE device (
     PRIMARY KEY (patient, device)
 ) STRICT, WITHOUT ROWID;
 
+-- Accounts at identity providers through which patients sign in.
+CREATE TABLE account (
+    -- Whose account.
+    patient BLOB NOT NULL,
+    -- HMAC of issuer and subject, 32 bytes.
+    tag BLOB NOT NULL,
+    -- When it was linked, µs.
+    since INTEGER NOT NULL,
+    -- MAC over patient, tag and time.
+    seal BLOB NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, tag)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX account_tag ON account (tag);
+
+-- Invitations to link an account, each for one use.
+CREATE TABLE invitation (
+    -- Who is invited.
+    patient BLOB NOT NULL,
+    -- HMAC of the code, 32 bytes.
+    tag BLOB NOT NULL,
+    -- When it ends, µs.
+    expires INTEGER NOT NULL,
+    -- MAC over patient, tag and end.
+    seal BLOB NOT NULL,
+    -- Name of the transaction.
+    updated_by TEXT NOT NULL,
+    PRIMARY KEY (patient, tag)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX invitation_tag ON invitation (tag);
+
 -- Organisations, professionals and software enrolled by the guarantor: a public register.
 CREATE TABLE party (
     -- Id, 16 bytes.
     party BLOB NOT NULL,
     -- organisation, professional or client.
     kind TEXT NOT NULL,
+    -- Number in the national register, or empty; a hint, the enrolment says it.
+    number TEXT NOT NULL,
     -- From 1.
     revision INTEGER NOT NULL,
     -- The enrolment as signed: canonical JSON, state included.
@@ -75,7 +109,7 @@ CREATE TABLE party (
     updated_by TEXT NOT NULL,
     PRIMARY KEY (party)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX party_kind ON party (kind);
+CREATE INDEX party_kind ON party (kind, number);
 
 -- Current version of each record; everything readable is sealed.
 CREATE TABLE record (

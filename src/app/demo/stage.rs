@@ -26,6 +26,45 @@ const GRANTEES: &str = include_str!("personas/grantees.json");
 /// The file in the data folder that holds what stands outside: ids and the outsiders' private keys.
 const FILE: &str = "cast.json";
 
+/// Somebody whom the built-in identity providers know.
+#[derive(Clone, Debug)]
+pub struct Persona {
+    /// The provider's name for them.
+    pub subject: String,
+    /// What they are called on its page.
+    pub name: String,
+    /// What else the provider says of them.
+    pub claims: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Those whom the built-in providers know: patients, then professionals.
+///
+/// # Errors
+/// When a file of the demonstration is broken.
+pub fn personas() -> Result<[Vec<Persona>; 2], Staging> {
+    let nothing = serde_json::Map::new;
+    let patients = PERSONAS.iter().map(|(key, bundle)| {
+        let bundle: serde_json::Value = serde_json::from_str(bundle)?;
+        let text = |pointer: &str| bundle.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let name = "/entry/0/resource/name/0";
+        let name = format!("{} {}", text(&format!("{name}/given/0")), text(&format!("{name}/family")));
+        Ok(Persona { subject: (*key).to_owned(), name, claims: nothing() })
+    });
+    let grantees: Grantees = serde_json::from_str(GRANTEES)?;
+    let professionals = grantees.professionals.iter().map(|p| {
+        let numbers = grantees.organisations.iter().filter(|o| p.organisations.contains(&o.key));
+        let numbers: Vec<&str> = numbers.map(|o| o.number.as_str()).collect();
+        let claims = serde_json::json!({
+            "SubjectNameID": p.number,
+            "SubjectRole": [format!("{}^1.2.250.1.213.1.1.5.5", p.profession)],
+            "SubjectOrganizationID": numbers,
+        });
+        let claims = claims.as_object().cloned().unwrap_or_default();
+        Persona { subject: format!("f:development:{}", p.number), name: p.name.clone(), claims }
+    });
+    Ok([patients.collect::<Result<_, Staging>>()?, professionals.collect()])
+}
+
 /// What went wrong while setting the stage.
 pub type Staging = Box<dyn std::error::Error + Send + Sync>;
 
@@ -148,6 +187,11 @@ pub async fn stage(house: &Arc<House>, mut told: impl FnMut(&str)) -> Result<Cas
             house.intake.import(bundle.as_bytes().to_vec()).await?.ok_or("this record was imported before")?;
         let secret = OutsideKey::generate()?;
         let jwk = OutsideKey::read(&secret)?.jwk();
+        // As any patient would be: by an invitation, to the account with which they sign in.
+        let code = house.patients.invite(imported.patient, 1).await?;
+        let invitation = house.patients.invitation_tag(code.expose());
+        let issuer = format!("{}{}", house.config.issuer(), super::provider::path("patients"));
+        house.patients.link(&invitation, &issuer, key).await?;
         let device = house.patients.add_device(imported.patient, DeviceKind::Device, &jwk).await?;
         cast.patients.push(Patient {
             key: key.to_owned(),

@@ -8,7 +8,7 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SI
 use crate::app::{Chores, House, Means, found};
 use crate::chance::SystemChance;
 use crate::clock::{TestClock, Timestamp};
-use crate::config::{Config, RootConfig};
+use crate::config::{Config, RootConfig, SignInConfig};
 use crate::consent::{ConsentError, ConsentReceipt, Draft, Language, Signed, Wish};
 use crate::directory::{Client, Organisation, Party, Professional, Profile};
 use crate::fhir::SearchValues;
@@ -102,6 +102,7 @@ impl World {
             checkpoint_secs: 3600,
             doors: crate::config::Doors::default(),
             origins: vec![ORIGIN.into()],
+            sign_in: SignInConfig::default(),
         };
         let found = found(Means {
             folder: folder.path().to_owned(),

@@ -8,7 +8,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use crate::app::{Chores, House, Means, found};
 use crate::chance::SystemChance;
 use crate::clock::{TestClock, Timestamp};
-use crate::config::{Config, RootConfig};
+use crate::config::{Config, RootConfig, SignInConfig};
 use crate::consent::Kept;
 use crate::consent::row::ConsentSeal;
 use crate::directory::{Client, Organisation, Party, Professional, Profile};
@@ -54,6 +54,7 @@ pub(crate) async fn world() -> World {
         checkpoint_secs: 3600,
         doors: crate::config::Doors::default(),
         origins: Vec::new(),
+        sign_in: SignInConfig::default(),
     };
     let means = Means {
         folder: folder.path().to_owned(),

@@ -15,7 +15,7 @@ use crate::projection::{Page, Shown};
 
 fn own(patient: PatientId) -> Bearer {
     let scopes = vec!["*.rs".parse().unwrap()];
-    Bearer { subject: Subject::Patient(patient), purpose: Purpose::Patrqt, scopes }
+    Bearer { subject: Subject::Patient(patient), purpose: Purpose::Patrqt, scopes, only: None }
 }
 
 fn query(world: &World, kind: &str, pairs: &[(&str, &str)]) -> Query {
