@@ -59,11 +59,11 @@ struct Shared {
 
 impl Intake {
     /// Seals what was read into the record of `owner`: ids, version, moment and labels set, references rewritten, all
-    /// other bytes as they came. The source is dropped at the end.
+    /// other bytes as they came.
     ///
     /// # Errors
     /// [`Rejected::OtherPatient`] when it names anyone but the owner.
-    pub fn prepare(&self, reading: Reading, owner: &Owner) -> Result<Prepared, Rejected> {
+    pub fn prepare(&self, mut reading: Reading, owner: &Owner) -> Result<Prepared, Rejected> {
         let patient = owner.keys.patient();
         reading.whose.is(patient)?;
         let mut shared = Shared { patient, links: Links::new(), at: self.clock.now() };
@@ -87,19 +87,22 @@ impl Intake {
             entries: Vec::with_capacity(keys.len()),
             at: shared.at,
         };
-        for (part, key) in reading.parts.iter().zip(keys) {
+        // From the end, so that the source goes as what is sealed comes: a large Bundle is not held twice.
+        while let (Some(part), Some(key)) = (reading.parts.pop(), keys.pop()) {
             let reference = format!("{}/{key}", part.kind);
             if let (true, Some(version)) = (key.is_patient(), owner.patient_resource) {
                 prepared.entries.push(Admitted { reference, version, created: false });
                 continue;
             }
-            let (record, facts) = self.seal(&reading, part, key, &shared, owner)?;
+            let (record, facts) = self.seal(&reading, &part, key, &shared, owner)?;
+            reading.cut(part.span.start);
             prepared.records.push(record);
             prepared.facts.push(facts);
             prepared.entries.push(Admitted { reference, version: 1, created: true });
         }
-        // The source goes before the turn: a large Bundle need not be held twice.
-        drop(reading);
+        prepared.records.reverse();
+        prepared.facts.reverse();
+        prepared.entries.reverse();
         Ok(prepared)
     }
 

@@ -242,7 +242,9 @@ fn a_founding_killed_anywhere_is_finished_by_asking_again() {
                 let lives = Duration::from_millis(home.dice.below(longest) as u64);
                 match init.ended_within(lives) {
                     Some(well) => {
-                        assert!(well, "{:?}", init.said);
+                        // The one before may have been killed when all was done.
+                        let stands = init.said.iter().any(|line| line.contains("founded before"));
+                        assert!(well || stands, "{:?}", init.said);
                         break;
                     }
                     None => init.kill(),
