@@ -47,7 +47,7 @@ const HOUSE: &[Room] = &[
     Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "ledger", "model", "proof", "recall", "secret", "store", "vault"], &["ring", "thiserror", "tracing"]),
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
-    Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),
+    Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["base64", "thiserror", "tokio"]),
     // doors: hold nothing
     Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "http_body_util", "thiserror", "tokio", "tracing"]),
     Room("oauth",      &["http", "id", "identity", "json"], &["axum", "serde_json", "tracing"]),

@@ -101,6 +101,7 @@ impl Rooms {
             opener: self.keyring.opener(),
             reader: self.keyring.reader(),
             indexer: self.keyring.indexer(),
+            pages: self.keyring.page_sealer(),
             asking: self.asking(),
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),

@@ -14,6 +14,7 @@ mod measure;
 mod patient;
 mod report;
 mod revoking;
+mod searching;
 mod spread;
 mod world;
 
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use beside::serve;
+pub use searching::search;
 
 /// The passphrase of the throw-away house; it protects nothing.
 const PASSPHRASE: &str = "a house for measuring only";

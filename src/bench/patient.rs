@@ -27,18 +27,39 @@ pub(super) async fn make(house: &House, professional: ProfessionalId, records: u
     let patient = house.patients.enrol(&[identifier]).await.map_err(Trouble::filling)?;
     let keys = house.keyring.keys(patient).await.map_err(Trouble::filling)?;
     let consent = grant::grant(house, patient, professional).await?;
-    let records = admit(house, patient, &keys, records).await?;
+    let records = admit(house, patient, &keys, 0..records).await?;
     Ok(Made { patient, consent, records })
 }
 
-async fn admit(house: &House, patient: PatientId, keys: &PatientKeys, count: usize) -> Result<Vec<String>, Trouble> {
+/// Makes a patient with a large record, in which one Observation in 200 has another code than the rest.
+pub(super) async fn make_large(house: &House, professional: ProfessionalId, records: usize) -> Result<Made, Trouble> {
+    const AT_ONCE: usize = 500;
+    let mut made = make(house, professional, 0).await?;
+    let keys = house.keyring.keys(made.patient).await.map_err(Trouble::filling)?;
+    for first in (0..records).step_by(AT_ONCE) {
+        let some = first..(first + AT_ONCE).min(records);
+        made.records.extend(admit(house, made.patient, &keys, some).await?);
+    }
+    Ok(made)
+}
+
+async fn admit(
+    house: &House,
+    patient: PatientId,
+    keys: &PatientKeys,
+    places: std::ops::Range<usize>,
+) -> Result<Vec<String>, Trouble> {
+    let count = places.len();
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     let mut touched = Vec::with_capacity(count);
     let mut writes = Vec::with_capacity(count);
     let mut names = Vec::with_capacity(count);
-    for _ in 0..count {
+    for place in places {
         let record = RecordId::ordered(&*house.clock, &*house.chance).map_err(Trouble::filling)?;
         let key = RecordKey { patient, record };
-        writes.push(Write::Record(sealed(house, keys, key)?));
+        writes.push(Write::Record(sealed(house, keys, key, if place % 200 == 100 { "9999-9" } else { "4548-4" })?));
         touched.push(Touched { record, version: 1 });
         names.push(key.to_string());
     }
@@ -58,8 +79,8 @@ async fn admit(house: &House, patient: PatientId, keys: &PatientKeys, count: usi
     }
 }
 
-fn sealed(house: &House, keys: &PatientKeys, key: RecordKey) -> Result<NewRecord, Trouble> {
-    let text = observation(key);
+fn sealed(house: &House, keys: &PatientKeys, key: RecordKey, code: &str) -> Result<NewRecord, Trouble> {
+    let text = observation(key, code);
     let node = json::parse(text.as_bytes(), Limits::FHIR).map_err(Trouble::filling)?;
     let facts = ContentFacts::read(&node).map_err(Trouble::filling)?.of(key, 1).to_bytes();
     let found = extract(&node).to_bytes();
@@ -76,11 +97,11 @@ fn sealed(house: &House, keys: &PatientKeys, key: RecordKey) -> Result<NewRecord
 }
 
 /// A laboratory result of exactly [`RECORD_BYTES`] bytes.
-fn observation(key: RecordKey) -> String {
+fn observation(key: RecordKey, code: &str) -> String {
     let head = format!(
         "{{\"resourceType\":\"Observation\",\"id\":\"{key}\",\"meta\":{{\"versionId\":\"1\"}},\"status\":\"final\",\
          \"category\":[{{\"coding\":[{{\"system\":\"http://terminology.hl7.org/CodeSystem/observation-category\",\
-         \"code\":\"laboratory\"}}]}}],\"code\":{{\"coding\":[{{\"system\":\"http://loinc.org\",\"code\":\"4548-4\",\
+         \"code\":\"laboratory\"}}]}}],\"code\":{{\"coding\":[{{\"system\":\"http://loinc.org\",\"code\":\"{code}\",\
          \"display\":\"Hemoglobin A1c\"}}]}},\"subject\":{{\"reference\":\"Patient/{}\"}},\
          \"effectiveDateTime\":\"2026-03-02T08:30:00+01:00\",\"valueQuantity\":{{\"value\":6.30,\"unit\":\"%\",\
          \"system\":\"http://unitsofmeasure.org\",\"code\":\"%\"}},\"note\":[{{\"text\":\"",
@@ -108,7 +129,7 @@ mod tests {
     fn every_observation_is_valid_and_of_the_promised_size() {
         for n in 0..50 {
             let key = RecordKey { patient: PatientId::from_bytes([n; 16]), record: RecordId::from_bytes([n + 1; 16]) };
-            let text = observation(key);
+            let text = observation(key, "4548-4");
             assert_eq!(text.len(), RECORD_BYTES);
             assert!(validate(&json::parse(text.as_bytes(), Limits::FHIR).unwrap()).is_empty());
         }

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::patient::{Made, make};
 use super::{BASE_URL, PASSPHRASE, Plan, Trouble};
-use crate::app::{House, Means, found};
+use crate::app::{Chores, House, Means, found};
 use crate::chance::SystemChance;
 use crate::clock::{Stopwatch, SystemClock};
 use crate::config::{Config, RootConfig};
@@ -33,6 +33,13 @@ pub(super) struct World {
     spare: Vec<Spare>,
 }
 
+/// Who asks.
+pub(super) struct Staff {
+    pub(super) client: ClientId,
+    pub(super) organisation: OrganisationId,
+    pub(super) professional: ProfessionalId,
+}
+
 /// How a house of this room is opened.
 pub(super) fn means(folder: PathBuf, config: Config) -> Means {
     Means {
@@ -47,39 +54,18 @@ pub(super) fn means(folder: PathBuf, config: Config) -> Means {
 impl World {
     /// Founds and fills a house, on SQLite or on the PostgreSQL below `prefix`.
     pub(super) async fn make(plan: &Plan, prefix: Option<&str>) -> Result<Self, Trouble> {
+        let (mut world, house, chores) = found_at(plan, prefix, "release").await?;
         let watch = Stopwatch::start();
-        let engine = if prefix.is_some() { "PostgreSQL" } else { "SQLite" };
-        let folder = plan.scratch.join(engine);
-        std::fs::create_dir_all(&folder).map_err(|e| Trouble::Io("the house's folder", e))?;
-        let mut spare = Vec::new();
-        if let Some(prefix) = prefix {
-            for what in ["store", "keys"] {
-                spare.push(Spare::make(prefix, &format!("garant_bench_{}_{what}", std::process::id())).await?);
-            }
-        }
-        let mut urls = spare.iter().map(|s| s.url().to_owned());
-        let config = Config {
-            base_url: BASE_URL.to_owned(),
-            listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
-            development: true,
-            store: urls.next(),
-            keystore: urls.next(),
-            root: RootConfig::File { in_production: false },
-            readers: plan.readers,
-            checkpoint_secs: 1,
-            doors: crate::config::Doors::default(),
-            origins: Vec::new(),
-        };
-        let founded = found(means(folder.clone(), config)).await?;
-        let filled = fill(&founded.house, plan).await;
-        drop(founded.house);
-        founded.chores.end().await;
+        let filled = fill(&house, plan).await;
+        drop(house);
+        chores.end().await;
         let (made, revocable) = filled?;
         let mut records: Vec<String> = made.into_iter().flat_map(|m| m.records).collect();
         if plan.hot {
             records.truncate(1);
         }
-        Ok(Self { engine, folder, records, revocable, took: watch.elapsed(), spare })
+        (world.records, world.revocable, world.took) = (records, revocable, watch.elapsed());
+        Ok(world)
     }
 
     /// Removes folder and databases.
@@ -91,8 +77,42 @@ impl World {
     }
 }
 
+/// Founds an empty house for one kind of measurement.
+pub(super) async fn found_at(
+    plan: &Plan,
+    prefix: Option<&str>,
+    what: &str,
+) -> Result<(World, Arc<House>, Chores), Trouble> {
+    let engine = if prefix.is_some() { "PostgreSQL" } else { "SQLite" };
+    let folder = plan.scratch.join(format!("{engine}-{what}"));
+    std::fs::create_dir_all(&folder).map_err(|e| Trouble::Io("the house's folder", e))?;
+    let mut spare = Vec::new();
+    if let Some(prefix) = prefix {
+        for what in ["store", "keys"] {
+            spare.push(Spare::make(prefix, &format!("garant_bench_{}_{what}", std::process::id())).await?);
+        }
+    }
+    let mut urls = spare.iter().map(|s| s.url().to_owned());
+    let config = Config {
+        base_url: BASE_URL.to_owned(),
+        listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
+        development: true,
+        store: urls.next(),
+        keystore: urls.next(),
+        root: RootConfig::File { in_production: false },
+        readers: plan.readers,
+        checkpoint_secs: 1,
+        doors: crate::config::Doors::default(),
+        origins: Vec::new(),
+    };
+    let founded = found(means(folder.clone(), config)).await?;
+    let (records, revocable, took) = (Vec::new(), Vec::new(), Duration::ZERO);
+    let world = World { engine, folder, records, revocable, took, spare };
+    Ok((world, founded.house, founded.chores))
+}
+
 async fn fill(house: &Arc<House>, plan: &Plan) -> Result<(Vec<Made>, Vec<Made>), Trouble> {
-    let professional = enrol(house).await?;
+    let professional = enrol(house).await?.professional;
     let mut making = JoinSet::new();
     let mut made = Vec::new();
     for _ in 0..plan.patients + plan.revocations {
@@ -111,9 +131,11 @@ async fn fill(house: &Arc<House>, plan: &Plan) -> Result<(Vec<Made>, Vec<Made>),
     Ok((made, revocable))
 }
 
-async fn enrol(house: &House) -> Result<ProfessionalId, Trouble> {
+/// Enrols one organisation, one physician and one client.
+pub(super) async fn enrol(house: &House) -> Result<Staff, Trouble> {
     let organisation = OrganisationId::random(&*house.chance).map_err(Trouble::filling)?;
     let professional = ProfessionalId::random(&*house.chance).map_err(Trouble::filling)?;
+    let client = ClientId::random(&*house.chance).map_err(Trouble::filling)?;
     let parties = [
         Party::Organisation(Organisation {
             id: organisation,
@@ -131,7 +153,7 @@ async fn enrol(house: &House) -> Result<ProfessionalId, Trouble> {
             active: true,
         }),
         Party::Client(Client {
-            id: ClientId::random(&*house.chance).map_err(Trouble::filling)?,
+            id: client,
             organisation,
             name: "Logiciel de mesure".to_owned(),
             profile: Profile::Smart,
@@ -143,5 +165,5 @@ async fn enrol(house: &House) -> Result<ProfessionalId, Trouble> {
     for party in &parties {
         house.enrolments.enrol(party).await.map_err(Trouble::filling)?;
     }
-    Ok(professional)
+    Ok(Staff { client, organisation, professional })
 }

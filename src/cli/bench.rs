@@ -12,7 +12,11 @@ use crate::bench::{Plan, run as measure, serve};
 ///
 /// Nothing here passes or fails: figures depend on the machine and on what else runs on it; ratios mostly do not.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Args {
+    /// Measure searches instead: a record of 10 000 resources, in stores of 100 patients and by tens up to `--patients`
+    #[arg(long)]
+    search: bool,
     /// Two rounds of half a second each: shows that it runs, and little else
     #[arg(long)]
     quick: bool,
@@ -72,6 +76,11 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
         connections: args.connections,
         readers: args.readers,
     };
+    if args.search {
+        let done = crate::bench::search(&plan, &mut |line| say(line)).await;
+        clear(&scratch);
+        return done.map(|()| ExitCode::SUCCESS).map_err(Trouble::of);
+    }
     let program = std::env::current_exe().map_err(|e| Trouble::Io("this program's own path".to_owned(), e))?;
     let done = measure(&plan, &program, &["bench", "--serve"], &mut |line| say(line)).await;
     clear(&scratch);

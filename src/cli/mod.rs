@@ -86,11 +86,23 @@ pub fn main() -> ExitCode {
 /// Runs the program as `garant bench`, whether or not its arguments begin so.
 #[must_use]
 pub fn bench() -> ExitCode {
+    obey(Line::parse_from(bench_words()))
+}
+
+/// Runs the program as `garant bench --search`.
+#[must_use]
+pub fn bench_of_searches() -> ExitCode {
+    let mut words = bench_words();
+    words.push("--search".into());
+    obey(Line::parse_from(words))
+}
+
+fn bench_words() -> Vec<std::ffi::OsString> {
     let mut words: Vec<_> = std::env::args_os().collect();
     if words.get(1).is_none_or(|word| word != "bench") {
         words.insert(1.min(words.len()), "bench".into());
     }
-    obey(Line::parse_from(words))
+    words
 }
 
 fn obey(line: Line) -> ExitCode {

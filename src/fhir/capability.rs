@@ -92,6 +92,7 @@ const fn type_code(kind: Kind) -> &'static str {
         Kind::Quantity => "quantity",
         Kind::Uri => "uri",
         Kind::Number => "number",
+        Kind::Composite => "composite",
     }
 }
 

@@ -53,6 +53,14 @@ impl Decimal {
         }
     }
 
+    /// Bytes that compare as the values do, but for the last digits.
+    pub(super) fn order(self) -> [u8; 8] {
+        let bits = self.rough().to_bits().cast_signed();
+        // IEEE 754: negative numbers compare the other way round.
+        let turned = if bits < 0 { !bits } else { bits ^ i64::MIN };
+        turned.to_be_bytes()
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "used only where the order does not depend on the last digits")]
     fn rough(self) -> f64 {
         self.mantissa as f64 * 10_f64.powi(-self.scale)

@@ -38,8 +38,18 @@ impl<'n, 'a> Found<'n, 'a> {
 
 /// Evaluates `expr` on `resource`, whose type the expression begins with.
 pub(super) fn evaluate<'n, 'a>(expr: &Expr, resource: &'n Node<'a>) -> Found<'n, 'a> {
-    let below = |e: &Expr| evaluate(e, resource).items();
+    walk(expr, resource, None)
+}
+
+/// Evaluates an expression that begins with an element of `item`, or else with the type of `resource`.
+pub(super) fn evaluate_within<'n, 'a>(expr: &Expr, resource: &'n Node<'a>, item: Item<'n, 'a>) -> Vec<Item<'n, 'a>> {
+    walk(expr, resource, Some(item)).items()
+}
+
+fn walk<'n, 'a>(expr: &Expr, resource: &'n Node<'a>, here: Option<Item<'n, 'a>>) -> Found<'n, 'a> {
+    let below = |e: &Expr| walk(e, resource, here).items();
     Found::Items(match expr {
+        Expr::Root("") if here.is_some() => here.into_iter().collect(),
         Expr::Root(_) => root(resource).into_iter().collect(),
         Expr::Member(e, name) => below(e).iter().flat_map(|i| member(i, name)).collect(),
         Expr::Where(e, name, value) => {
@@ -60,7 +70,7 @@ pub(super) fn evaluate<'n, 'a>(expr: &Expr, resource: &'n Node<'a>) -> Found<'n,
         Expr::Index(e, index) => below(e).get(*index).copied().into_iter().collect(),
         Expr::Union(branches) => branches.iter().flat_map(below).collect(),
         Expr::Exists(e) => return Found::Truth(!below(e).is_empty()),
-        Expr::And(a, b) => return Found::Truth(evaluate(a, resource).truth() && evaluate(b, resource).truth()),
+        Expr::And(a, b) => return Found::Truth(walk(a, resource, here).truth() && walk(b, resource, here).truth()),
         Expr::Differs(e, literal) => {
             return Found::Truth(below(e).first().is_some_and(|i| i.node.value != Value::Bool(*literal)));
         }

@@ -1,8 +1,9 @@
 //! From a resource to the values by which it can be found.
 
 use super::authored::stretch;
-use super::evaluate::{Found, Item, evaluate};
-use super::parameters::{self, Kind};
+use super::evaluate::{Found, Item, evaluate, evaluate_within};
+use super::parameters::{self, Kind, Parameter};
+use super::path::Expr;
 use super::schema::schema;
 use super::values::{SearchValue, SearchValues};
 use crate::json::{Node, Value};
@@ -18,12 +19,27 @@ pub fn extract(resource: &Node<'_>) -> SearchValues {
         let mut values = Vec::new();
         match evaluate(&parameter.expr, resource) {
             Found::Truth(truth) => values.push(token("", if truth { "true" } else { "false" })),
+            Found::Items(items) if parameter.kind == Kind::Composite => {
+                values.extend(items.iter().filter_map(|i| composite(parameter, resource, i)));
+            }
             Found::Items(items) => items.iter().for_each(|i| convert(parameter.kind, i, &mut values)),
         }
         debug_assert!(values.iter().all(|v| v.fits(parameter.kind)), "{}", parameter.code);
         all.push(parameter.code, values);
     }
     all
+}
+
+/// The values of each part within one element; none when a part has no value there.
+fn composite(parameter: &Parameter, resource: &Node<'_>, item: &Item<'_, '_>) -> Option<SearchValue> {
+    let part = |(kind, expr): &(Kind, Expr)| {
+        let mut values = Vec::new();
+        for found in evaluate_within(expr, resource, *item) {
+            convert(*kind, &found, &mut values);
+        }
+        (!values.is_empty()).then_some(values)
+    };
+    parameter.parts.iter().map(part).collect::<Option<Vec<_>>>().map(SearchValue::Composite)
 }
 
 fn convert(kind: Kind, item: &Item<'_, '_>, out: &mut Vec<SearchValue>) {
@@ -35,6 +51,8 @@ fn convert(kind: Kind, item: &Item<'_, '_>, out: &mut Vec<SearchValue>) {
         Kind::Quantity => quantities(item, out),
         Kind::Uri => out.extend(item.node.as_str().map(|t| SearchValue::Uri(t.to_owned()))),
         Kind::Number => out.extend(number(item.node).map(SearchValue::Number)),
+        // R4 has no composite of composites.
+        Kind::Composite => {}
     }
 }
 
@@ -46,15 +64,28 @@ fn token(system: &str, code: &str) -> SearchValue {
     SearchValue::Token { system: system.to_owned(), code: code.to_owned() }
 }
 
+fn label(node: &Node<'_>, name: &str) -> Option<SearchValue> {
+    node.text_of(name).map(|t| SearchValue::Label(t.to_owned()))
+}
+
 fn tokens(item: &Item<'_, '_>, out: &mut Vec<SearchValue>) {
     let node = item.node;
     let pair = |n: &Node<'_>, code| n.text_of(code).map(|c| token(n.text_of("system").unwrap_or_default(), c));
     match (item.type_name, &node.value) {
         ("CodeableConcept", _) => {
-            out.extend(node.get("coding").map_or(&[][..], Node::items).iter().filter_map(|c| pair(c, "code")));
+            let codings = node.get("coding").map_or(&[][..], Node::items);
+            out.extend(codings.iter().filter_map(|c| pair(c, "code")));
+            out.extend(codings.iter().filter_map(|c| label(c, "display")));
+            out.extend(label(node, "text"));
         }
-        ("Coding", _) => out.extend(pair(node, "code")),
-        ("Identifier", _) => out.extend(pair(node, "value")),
+        ("Coding", _) => {
+            out.extend(pair(node, "code"));
+            out.extend(label(node, "display"));
+        }
+        ("Identifier", _) => {
+            out.extend(pair(node, "value"));
+            out.extend(node.get("type").and_then(|t| label(t, "text")));
+        }
         ("ContactPoint", _) => out.extend(node.text_of("value").map(|v| token("", v))),
         (_, Value::Bool(truth)) => out.push(token("", if *truth { "true" } else { "false" })),
         (_, Value::Number(digits)) => out.push(token("", digits)),

@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
+use super::clause::{Clause, Modifier, Prefix, Term, own};
 use super::decimal::Decimal;
 use super::fold::fold;
-use super::query::{Clause, Modifier, Prefix, Query, Term};
+use super::query::Query;
 use super::values::SearchValue;
 use crate::clock::Timestamp;
 use crate::model::Period;
@@ -15,7 +16,13 @@ pub(super) fn clause(query: &Query, clause: &Clause, values: &[SearchValue]) -> 
     match clause.modifier {
         Modifier::Missing(missing) => values.is_empty() == missing,
         Modifier::Not => !any(),
-        Modifier::None | Modifier::Exact | Modifier::Contains | Modifier::Identifier => any(),
+        Modifier::None
+        | Modifier::Exact
+        | Modifier::Contains
+        | Modifier::Identifier
+        | Modifier::Text
+        | Modifier::Above
+        | Modifier::Below => any(),
     }
 }
 
@@ -32,9 +39,13 @@ fn term(query: &Query, modifier: &Modifier, term: &Term, value: &SearchValue) ->
         (Term::Text { folded, exact }, SearchValue::Text(text)) => match modifier {
             Modifier::Exact => text == exact,
             Modifier::Contains => fold(text).contains(folded),
-            Modifier::None | Modifier::Not | Modifier::Missing(_) | Modifier::Identifier => {
-                fold(text).starts_with(folded)
-            }
+            Modifier::None
+            | Modifier::Not
+            | Modifier::Missing(_)
+            | Modifier::Identifier
+            | Modifier::Text
+            | Modifier::Above
+            | Modifier::Below => fold(text).starts_with(folded),
         },
         (Term::Date(prefix, asked), SearchValue::Date(found)) => date(*prefix, asked, found, query.now),
         (Term::Reference { kind, id }, SearchValue::Reference(text)) => reference(query, kind.as_deref(), id, text),
@@ -47,9 +58,22 @@ fn term(query: &Query, modifier: &Modifier, term: &Term, value: &SearchValue) ->
             let same_unit = unit.as_ref().is_none_or(|unit| unit == code || (system.is_none() && unit == u));
             system.as_ref().is_none_or(|system| system == s) && same_unit && number(*prefix, *asked, digits)
         }
+        (Term::Uri(asked), SearchValue::Uri(found)) if *modifier == Modifier::Above => below(found, asked),
+        (Term::Uri(asked), SearchValue::Uri(found)) if *modifier == Modifier::Below => below(asked, found),
         (Term::Uri(asked), SearchValue::Uri(found)) => asked == found,
+        (Term::Label(folded), SearchValue::Label(text)) => fold(text).contains(folded),
+        (Term::Composite(terms), SearchValue::Composite(parts)) => {
+            let met =
+                |(t, values): (&Term, &Vec<SearchValue>)| values.iter().any(|v| self::term(query, modifier, t, v));
+            terms.len() == parts.len() && terms.iter().zip(parts).all(met)
+        }
         _ => false,
     }
+}
+
+/// Whether `long` is `short` or lies below it in the hierarchy of its path.
+fn below(short: &str, long: &str) -> bool {
+    long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || short.ends_with('/') || rest.starts_with('/'))
 }
 
 fn token(system: Option<&str>, code: Option<&str>, found_system: &str, found_code: &str) -> bool {
@@ -57,7 +81,7 @@ fn token(system: Option<&str>, code: Option<&str>, found_system: &str, found_cod
 }
 
 fn reference(query: &Query, kind: Option<&str>, id: &str, text: &str) -> bool {
-    let text = query.own(text);
+    let text = own(text, &query.base);
     let plain = text.split_once("/_history/").map_or(text, |(t, _)| t);
     if plain.contains(':') {
         // A foreign URL or a canonical: only the whole of it is the same thing, whatever its version.

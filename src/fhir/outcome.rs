@@ -26,6 +26,15 @@ pub fn of_one(code: Code, text: &str) -> String {
     out
 }
 
+/// The OperationOutcome of a single warning, for an answer that is given all the same.
+#[must_use]
+pub fn warning(code: Code, text: &str) -> String {
+    let mut out = String::from(r#"{"resourceType":"OperationOutcome","issue":["#);
+    write(&mut out, Severity::Warning, code, text, "");
+    out.push_str("]}");
+    out
+}
+
 fn write(out: &mut String, severity: Severity, code: Code, text: &str, expression: &str) {
     out.push_str(r#"{"severity":""#);
     out.push_str(severity.code());

@@ -16,10 +16,12 @@ pub(super) enum Kind {
     Quantity,
     Uri,
     Number,
+    /// Parts that are of one element, separated by `$`.
+    Composite,
 }
 
 impl Kind {
-    /// Composite and special parameters are not offered.
+    /// Special parameters are not offered: R4 has one, the nearness of places.
     fn named(name: &str) -> Option<Self> {
         Some(match name {
             "token" => Self::Token,
@@ -29,6 +31,7 @@ impl Kind {
             "quantity" => Self::Quantity,
             "uri" => Self::Uri,
             "number" => Self::Number,
+            "composite" => Self::Composite,
             _ => return None,
         })
     }
@@ -42,6 +45,8 @@ pub(super) struct Parameter {
     /// Types a reference may point to; empty when any.
     pub(super) targets: Vec<&'static str>,
     pub(super) expr: Expr,
+    /// The parts of a composite: what they are, and where in its element they stand.
+    pub(super) parts: Vec<(Kind, Expr)>,
 }
 
 static PARAMETERS: LazyLock<HashMap<&'static str, Vec<Parameter>>> =
@@ -71,13 +76,15 @@ fn read(text: &'static str) -> HashMap<&'static str, Vec<Parameter>> {
         let mut next = || columns.next().unwrap_or_default();
         let (code, kind, bases, targets, expression) = (next(), next(), next(), next(), next());
         let (Some(kind), Some(expr)) = (Kind::named(kind), path::parse(expression)) else { continue };
+        let Some(parts) = parts(next()) else { continue };
         let targets: Vec<_> = targets.split_ascii_whitespace().collect();
         for base in bases.split(' ') {
             let Some(expr) = expr.for_base(base) else { continue };
             let one = [base];
             let wide = matches!(base, "Resource" | "DomainResource");
             for name in if wide { types.as_slice() } else { &one } {
-                let parameter = Parameter { code, kind, targets: targets.clone(), expr: expr.clone() };
+                let parameter =
+                    Parameter { code, kind, targets: targets.clone(), expr: expr.clone(), parts: parts.clone() };
                 if let Some(list) = all.get_mut(name) {
                     list.push(parameter);
                 }
@@ -88,6 +95,15 @@ fn read(text: &'static str) -> HashMap<&'static str, Vec<Parameter>> {
         list.sort_by_key(|p| p.code);
     }
     all
+}
+
+/// `type=expression;…`; `None` when a part cannot be read.
+fn parts(text: &'static str) -> Option<Vec<(Kind, Expr)>> {
+    let part = |p: &'static str| {
+        let (kind, expression) = p.split_once('=')?;
+        Some((Kind::named(kind)?, path::parse(expression)?))
+    };
+    if text.is_empty() { Some(Vec::new()) } else { text.split(';').map(part).collect() }
 }
 
 #[cfg(test)]
@@ -117,7 +133,8 @@ mod tests {
     fn parameters_are_found_by_type_and_code() {
         assert_eq!(find("Observation", "code").map(|p| p.kind), Some(Kind::Token));
         assert_eq!(find("Patient", "_lastUpdated").map(|p| p.kind), Some(Kind::Date));
-        assert!(find("Observation", "code-value-quantity").is_none() && find("Observation", "nonsense").is_none());
+        assert_eq!(find("Observation", "code-value-quantity").map(|p| p.parts.len()), Some(2));
+        assert!(find("Location", "near").is_none() && find("Observation", "nonsense").is_none());
         assert!(of("Observation").windows(2).all(|w| w[0].code < w[1].code));
     }
 }

@@ -28,7 +28,6 @@ pub(super) struct Field {
     pub(super) slot: usize,
     pub(super) many: bool,
     /// Part of the summary of its resource (`isSummary`).
-    #[expect(dead_code, reason = "read by the views of a search")]
     pub(super) summary: bool,
     pub(super) shape: Shape,
     /// Index of the required value set.

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::json::{Limits, Node, parse};
 use crate::model::Confidentiality;
 
-fn tree(text: &str) -> Node<'_> {
+pub(super) fn tree(text: &str) -> Node<'_> {
     parse(text.as_bytes(), Limits::FHIR).unwrap()
 }
 

@@ -42,6 +42,10 @@ pub enum SearchValue {
     Uri(String),
     /// A number as written.
     Number(String),
+    /// What stands beside a code for readers.
+    Label(String),
+    /// The values of each part of a composite, of one element.
+    Composite(Vec<Vec<Self>>),
 }
 
 /// All values of a resource, by parameter.
@@ -98,10 +102,7 @@ impl SearchValues {
         let mut all = Self::default();
         for _ in 0..reader.number()? {
             let code = reader.text()?;
-            let mut values = Vec::new();
-            for _ in 0..reader.number()? {
-                values.push(reader.value()?);
-            }
+            let values = reader.values()?;
             all.by_code.push((code, values));
         }
         if reader.rest.is_empty() { Ok(all) } else { Err(BadValues) }
@@ -110,6 +111,18 @@ impl SearchValues {
 
 fn write(out: &mut Vec<u8>, value: &SearchValue) {
     let (tag, parts): (u8, &[&String]) = match value {
+        SearchValue::Composite(parts) => {
+            out.push(9);
+            number(out, parts.len() as u64);
+            for values in parts {
+                number(out, values.len() as u64);
+                for value in values {
+                    write(out, value);
+                }
+            }
+            return;
+        }
+        SearchValue::Label(text) => (8, &[text]),
         SearchValue::Token { system, code } => (0, &[system, code]),
         SearchValue::Text(text) => (1, &[text]),
         SearchValue::Date(period) => {
@@ -185,8 +198,33 @@ impl<'b> Reader<'b> {
         Ok(Timestamp(i64::from_be_bytes(bytes)))
     }
 
-    fn value(&mut self) -> Result<SearchValue, BadValues> {
-        Ok(match self.byte()? {
+    fn values(&mut self) -> Result<Vec<SearchValue>, BadValues> {
+        let mut values = Vec::new();
+        for _ in 0..self.number()? {
+            let value = match self.byte()? {
+                9 => SearchValue::Composite(self.parts()?),
+                tag => self.value(tag)?,
+            };
+            values.push(value);
+        }
+        Ok(values)
+    }
+
+    fn parts(&mut self) -> Result<Vec<Vec<SearchValue>>, BadValues> {
+        let mut parts = Vec::new();
+        for _ in 0..self.number()? {
+            let mut values = Vec::new();
+            for _ in 0..self.number()? {
+                let tag = self.byte()?;
+                values.push(self.value(tag)?);
+            }
+            parts.push(values);
+        }
+        Ok(parts)
+    }
+
+    fn value(&mut self, tag: u8) -> Result<SearchValue, BadValues> {
+        Ok(match tag {
             0 => SearchValue::Token { system: self.text()?, code: self.text()? },
             1 => SearchValue::Text(self.text()?),
             2 => SearchValue::Date(Period { from: self.moment()?, to: self.moment()? }),
@@ -200,6 +238,7 @@ impl<'b> Reader<'b> {
             },
             6 => SearchValue::Uri(self.text()?),
             7 => SearchValue::Number(self.text()?),
+            8 => SearchValue::Label(self.text()?),
             _ => return Err(BadValues),
         })
     }
@@ -209,7 +248,8 @@ impl SearchValue {
     /// Whether a parameter of this kind can have such a value.
     pub(super) fn fits(&self, kind: Kind) -> bool {
         let own = match self {
-            Self::Token { .. } => Kind::Token,
+            Self::Token { .. } | Self::Label(_) => Kind::Token,
+            Self::Composite(_) => Kind::Composite,
             Self::Text(_) => Kind::Text,
             Self::Date(_) => Kind::Date,
             Self::Reference(_) | Self::Identifier { .. } => Kind::Reference,

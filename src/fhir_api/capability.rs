@@ -8,13 +8,12 @@ use axum::http::{Response, StatusCode};
 
 use super::{Api, offered};
 use crate::fhir::capability::{Server, TypeOffer, statement};
-use crate::fhir::is_in_patient_compartment;
 use crate::http::fhir;
 
 /// The CapabilityStatement; the same for everyone, without a token (FH-01).
 pub(super) async fn metadata(State(api): State<Arc<Api>>) -> Response<Body> {
     let types: Vec<TypeOffer> = crate::fhir::resource_types()
-        .filter(|name| is_in_patient_compartment(name))
+        .filter(|name| offered::is_searched(name))
         .map(|name| TypeOffer { name, interactions: offered::of_type(name).collect() })
         .collect();
     let system: Vec<&'static str> = offered::of_system().collect();

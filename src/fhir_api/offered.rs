@@ -35,6 +35,12 @@ pub(super) const OFFERED: &[Offer] =
 /// What is said of every type beside its interactions: member of `rest.resource` and its JSON value.
 pub(super) const TRAITS: &[(&str, &str)] = &[("versioning", "\"versioned\"")];
 
+/// Whether resources of this type can be a patient's, and are therefore offered: those of the patient compartment, and
+/// the devices a patient carries.
+pub(super) fn is_searched(name: &str) -> bool {
+    name == "Device" || crate::fhir::is_in_patient_compartment(name)
+}
+
 /// The codes offered on the resource type `name`.
 pub(super) fn of_type(name: &str) -> impl Iterator<Item = &'static str> {
     OFFERED.iter().filter(move |o| o.on == On::Type && !o.except.contains(&name)).map(|o| o.code)

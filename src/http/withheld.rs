@@ -27,7 +27,7 @@ pub fn withheld(why: &Withheld) -> Response<Body> {
         Withheld::BadQuery(text) => fhir(StatusCode::BAD_REQUEST, outcome::of_one(Code::NotSupported, text)),
         Withheld::TooMany => fhir(
             StatusCode::BAD_REQUEST,
-            outcome::of_one(Code::TooCostly, "more than 1000 records match: narrow the search"),
+            outcome::of_one(Code::TooCostly, "too much would come along: include less, or turn smaller pages"),
         ),
         Withheld::Unavailable(error) => {
             tracing::error!(%error, cause = error.source().map(tracing::field::display), "nothing could be released");

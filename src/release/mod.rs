@@ -6,9 +6,13 @@
 //! Must never: return content without spending a `Permit` and its `Receipt`.
 
 mod ask;
+mod include;
+mod link;
 mod open;
 mod read;
+mod scan;
 mod search;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -18,10 +22,11 @@ use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::policy::Engine;
 use crate::store::Store;
-use crate::vault::{Indexer, Opener, Reader};
+use crate::vault::{Indexer, Opener, PageSealer, Reader};
 
 pub use open::Released;
-pub use search::Found;
+pub use search::{Entry, Page};
+pub use wanted::Wanted;
 
 /// The door and what it needs to open, each a capability of its own.
 pub struct Door {
@@ -37,6 +42,8 @@ pub struct Door {
     pub reader: Reader,
     /// Makes the keyed tags under which rows are found.
     pub indexer: Indexer,
+    /// Seals links to further pages.
+    pub pages: PageSealer,
     /// Finds out who asks, and on what consents.
     pub asking: Asking,
     /// The present moment.
@@ -57,8 +64,8 @@ pub enum Withheld {
     /// The search cannot be honoured as asked.
     #[error("{0}")]
     BadQuery(String),
-    /// Too many match to be released at once.
-    #[error("too many records match; narrow the search")]
+    /// Too much comes along to be released at once.
+    #[error("too many records come along; narrow the search")]
     TooMany,
     /// Something below failed, or does not prove what it says: no data.
     #[error("the record cannot be released now")]

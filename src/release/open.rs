@@ -1,6 +1,7 @@
 //! Opening: the only place where a permit and its receipt are spent.
 
 use super::{Door, Withheld};
+use crate::fhir::View;
 use crate::ledger::Receipt;
 use crate::model::{RecordKey, Sealed};
 use crate::policy::Permit;
@@ -28,6 +29,16 @@ impl Released {
         self.version
     }
 
+    /// Leaves only the part that `view` shows; the rest is wiped.
+    pub(super) fn seen_as(self, view: &View) -> Result<Self, Withheld> {
+        if *view == View::Whole {
+            return Ok(self);
+        }
+        let part = view.of(self.text.as_str().map_err(Withheld::unavailable)?);
+        let part = part.ok_or_else(|| Withheld::unavailable(Mismatch))?;
+        Ok(Self { text: self.text.reduced_to(part.into_bytes()), ..self })
+    }
+
     /// The leaf under which this release stands in the log.
     #[must_use]
     pub const fn leaf(&self) -> u64 {
@@ -35,7 +46,7 @@ impl Released {
     }
 }
 
-/// The stored FHIR text, byte for byte; wiped from memory when the answer has been sent.
+/// What is shown of the stored FHIR text, byte for byte; wiped from memory when the answer has been sent.
 impl AsRef<[u8]> for Released {
     fn as_ref(&self) -> &[u8] {
         &self.text

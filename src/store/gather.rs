@@ -8,12 +8,15 @@ use crate::db::{Arg, Batch, DbError, Row};
 use crate::id::{ConsentId, PatientId, RecordId};
 use crate::model::{RecordKey, Sealed};
 
+/// Records in one statement of a search: what is held in memory at once.
+pub const CHUNK: i64 = 256;
+
 /// What was found for one question. Absent things are simply absent.
 #[derive(Debug, Default)]
 pub struct Gathered {
     /// The patient.
     pub patient: Option<PatientRow>,
-    /// The record asked for (with its content), or all of one kind (with their search values).
+    /// The record asked for (with its content), or the first of one kind (with their search values).
     pub records: Vec<RecordRow>,
     /// Active consents that name the asker, exclusions included.
     pub consents: Vec<ConsentRow>,
@@ -56,16 +59,72 @@ impl Store {
              FROM record r JOIN content c ON c.patient = r.patient AND c.record = r.record AND c.version = r.version \
              WHERE r.patient = $1 AND r.record = $2"
         );
-        self.gather(SQL, key.patient, key.record.as_bytes(), asker).await
+        self.gather(SQL, key.patient, key.record.as_bytes(), asker, &[]).await
     }
 
-    /// Gathers all records of one kind of one patient, with their search values but not their content.
-    pub async fn gather_search(&self, patient: PatientId, kind: &[u8], asker: &Asker) -> Result<Gathered, DbError> {
-        const SQL: &str = gather!(
-            "SELECT CAST(1 AS BIGINT) AS what, record AS id, version AS number, '' AS txt, \
-             facts AS a, found AS b, kind AS c FROM record WHERE patient = $1 AND kind = $2"
+    /// Gathers the first records after `after` of one kind of one patient, or of every kind, with their search values
+    /// but not their content, in the order of their ids.
+    pub async fn gather_search(
+        &self,
+        patient: PatientId,
+        kind: Option<&[u8; 8]>,
+        after: RecordId,
+        asker: &Asker,
+    ) -> Result<Gathered, DbError> {
+        const OF_KIND: &str = gather!(
+            "SELECT what, id, number, txt, a, b, c FROM (SELECT CAST(1 AS BIGINT) AS what, record AS id, \
+             version AS number, '' AS txt, facts AS a, found AS b, kind AS c FROM record \
+             WHERE patient = $1 AND kind = $2 AND record > $9 ORDER BY record LIMIT $10) AS first_ones"
         );
-        self.gather(SQL, patient, kind, asker).await
+        const OF_ALL: &str = gather!(
+            "SELECT what, id, number, txt, a, b, c FROM (SELECT CAST(1 AS BIGINT) AS what, record AS id, \
+             version AS number, '' AS txt, facts AS a, found AS b, kind AS c FROM record \
+             WHERE patient = $1 AND record > $2 ORDER BY record LIMIT $9) AS first_ones"
+        );
+        let mut gathered = match kind {
+            Some(kind) => {
+                let more = [after.as_bytes().into(), CHUNK.into()];
+                self.gather(OF_KIND, patient, kind, asker, &more).await?
+            }
+            None => self.gather(OF_ALL, patient, after.as_bytes(), asker, &[CHUNK.into()]).await?,
+        };
+        // The branches of a union come in an order of the engine's own.
+        gathered.records.sort_unstable_by_key(|row| row.record);
+        Ok(gathered)
+    }
+
+    /// The next records after `after`, as [`Store::gather_search`] gives the first.
+    pub async fn records_after(
+        &self,
+        patient: PatientId,
+        kind: Option<&[u8; 8]>,
+        after: RecordId,
+    ) -> Result<Vec<RecordRow>, DbError> {
+        const OF_KIND: &str = "SELECT record, version, facts, found FROM record \
+                               WHERE patient = $1 AND kind = $2 AND record > $3 ORDER BY record LIMIT $4";
+        const OF_ALL: &str = "SELECT record, version, facts, found FROM record \
+                              WHERE patient = $1 AND record > $2 ORDER BY record LIMIT $3";
+        if let Some(kind) = kind {
+            let args = [patient.as_bytes().into(), kind.into(), after.as_bytes().into(), CHUNK.into()];
+            self.db.all("record", OF_KIND, &args, found).await
+        } else {
+            let args = [patient.as_bytes().into(), after.as_bytes().into(), CHUNK.into()];
+            self.db.all("record", OF_ALL, &args, found).await
+        }
+    }
+
+    /// These records of one patient with their search values; absent ones are left out.
+    pub async fn records_named(&self, patient: PatientId, wanted: &[RecordId]) -> Result<Vec<RecordRow>, DbError> {
+        const SQL: Batch = Batch {
+            head: "SELECT record, version, facts, found FROM record WHERE (patient, record) IN (VALUES",
+            columns: 2,
+            tail: ")",
+        };
+        let keys: Vec<Vec<Arg<'_>>> =
+            wanted.iter().map(|record| vec![patient.as_bytes().into(), record.as_bytes().into()]).collect();
+        let mut rows = self.db.all_rows("record", &SQL, &keys, found).await?;
+        rows.sort_unstable_by_key(|row| row.record);
+        Ok(rows)
     }
 
     async fn gather(
@@ -74,12 +133,14 @@ impl Store {
         patient: PatientId,
         second: &[u8],
         asker: &Asker,
+        more: &[Arg<'_>],
     ) -> Result<Gathered, DbError> {
-        let mut args: Vec<Arg<'_>> = Vec::with_capacity(8);
+        let mut args: Vec<Arg<'_>> = Vec::with_capacity(10);
         args.push(patient.as_bytes().into());
         args.push(second.into());
         args.extend(asker.grantees.iter().map(Arg::from));
         args.extend(asker.parties.iter().map(Arg::from));
+        args.extend(more.iter().cloned());
         let mut gathered = Gathered::default();
         for part in self.db.all("gather", sql, &args, part).await? {
             match part {
@@ -125,6 +186,15 @@ enum Part {
     Record(RecordRow),
     Consent(ConsentRow),
     Party(PartyRow),
+}
+
+fn found(row: &Row<'_>) -> Result<RecordRow, DbError> {
+    Ok(RecordRow {
+        record: RecordId::from_bytes(row.array(0)?),
+        version: row.int(1)?,
+        facts: Sealed(row.bytes(2)?.to_vec()),
+        body: Sealed(row.bytes(3)?.to_vec()),
+    })
 }
 
 fn part(row: &Row<'_>) -> Result<Part, DbError> {

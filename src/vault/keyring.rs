@@ -8,7 +8,9 @@ use super::epoch::{self, EpochMark, Epochs};
 use super::patient_key::{NotUnwrapped, PatientKeys, Use, WrappedKey};
 use super::root::Root;
 use super::service_key::ServiceKeys;
-use super::{Indexer, LogSigner, NonceMac, RegistrySigner, RegistryVerifier, RowMac, TokenSigner, VaultError};
+use super::{
+    Indexer, LogSigner, NonceMac, PageSealer, RegistrySigner, RegistryVerifier, RowMac, TokenSigner, VaultError,
+};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
@@ -66,7 +68,7 @@ impl Keyring {
     pub async fn open(setup: Setup) -> Result<Self, VaultError> {
         check(&setup)?;
         let epochs = Epochs::load(&setup.db, &*setup.root, &setup.deployment).await?;
-        let service = ServiceKeys::load(&setup.db, &epochs, &setup.deployment).await?;
+        let service = ServiceKeys::load(&setup.db, &epochs, &setup.deployment, &setup.chance).await?;
         let cache = Cache::new(setup.cached_patients, setup.cached_seconds);
         Ok(Self(Arc::new(Inner { setup, epochs: RwLock::new(Arc::new(epochs)), cache, service })))
     }
@@ -87,6 +89,12 @@ impl Keyring {
     #[must_use]
     pub fn row_mac(&self) -> RowMac {
         self.0.service.row.clone()
+    }
+
+    /// Seals links to further pages.
+    #[must_use]
+    pub fn page_sealer(&self) -> PageSealer {
+        self.0.service.page.clone()
     }
 
     /// Authenticates the server's nonces.

@@ -6,7 +6,7 @@
 //! Must never: name `store` or `policy`; log; say why something did not open; keep plaintext beyond a call.
 //!
 //! Rooms get one capability each ([`Sealer`], [`Opener`], [`Reader`], [`LogSealer`], [`LogReader`], [`Unwrapper`],
-//! [`Enroller`], [`Rewrapper`], [`Shredder`], the signers): `app` holds the [`Keyring`] and shows it to nobody.
+//! [`Enroller`], [`Rewrapper`], [`Shredder`], [`PageSealer`], the signers): `app` holds the [`Keyring`] and shows it to nobody.
 
 mod bind;
 mod cache;
@@ -18,6 +18,7 @@ mod index;
 mod keyring;
 mod keystore;
 mod pad;
+mod page;
 mod patient_key;
 mod place;
 mod root;
@@ -39,6 +40,7 @@ pub use epoch::EpochMark;
 pub use index::{Indexer, NonceMac, RowMac};
 pub use keyring::{Keyring, Setup};
 pub use keystore::MIGRATIONS;
+pub use page::PageSealer;
 pub use patient_key::PatientKeys;
 pub use place::Place;
 pub use root::Root;

@@ -39,6 +39,15 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// Keeps `part` in the place of the whole, which is wiped.
+    #[must_use]
+    pub fn reduced_to(mut self, part: Vec<u8>) -> Self {
+        std::mem::replace(&mut self.0, part).zeroize();
+        self
+    }
+}
+
 impl Deref for Opened {
     type Target = [u8];
     fn deref(&self) -> &[u8] {

@@ -1,11 +1,13 @@
-//! The deployment's own keys: one each for the blind index, row MACs, nonces, access
+//! The deployment's own keys: one each for the blind index, row MACs, page links, nonces, access
 //! tokens, consent tokens, the log and the registry.
+
+use std::sync::Arc;
 
 use super::bind::Binding;
 use super::epoch::Epochs;
 use super::root::DOES_NOT_OPEN;
 use super::wrap::{self, Key, SUITE};
-use super::{Indexer, LogSigner, NonceMac, RegistrySigner, RowMac, TokenSigner, VaultError, sign, token};
+use super::{Indexer, LogSigner, NonceMac, PageSealer, RegistrySigner, RowMac, TokenSigner, VaultError, sign, token};
 use crate::chance::Chance;
 use crate::db::{Arg, Db};
 use crate::secret::Secret;
@@ -14,6 +16,7 @@ use crate::secret::Secret;
 pub(super) struct ServiceKeys {
     pub(super) index: Indexer,
     pub(super) row: RowMac,
+    pub(super) page: PageSealer,
     pub(super) nonce: NonceMac,
     /// Signs access tokens, and nothing else.
     pub(super) access: TokenSigner,
@@ -57,7 +60,7 @@ impl WrappedService {
         wrap::wrap(kek, &self.place(deployment, epoch)?, secret.expose(), chance)
     }
 
-    /// All rows; there are seven.
+    /// All rows; there are eight.
     pub(super) async fn all(db: &Db) -> Result<Vec<Self>, VaultError> {
         const SQL: &str = "SELECT name, version, epoch, wrapped, public_key FROM service_key ORDER BY name, version";
         let read = |row: &crate::db::Row<'_>| {
@@ -84,7 +87,7 @@ impl ServiceKeys {
                            VALUES ($1, 1, $2, $3, $4, 'init keystore')";
         let (epoch, kek) = epochs.current();
         let mut statements = Vec::new();
-        for name in ["index", "row", "nonce", "access", "consent", "log", "registry"] {
+        for name in ["index", "row", "page", "nonce", "access", "consent", "log", "registry"] {
             let (secret, public) = match name {
                 "access" | "consent" => token::generate()?,
                 "log" | "registry" => {
@@ -101,7 +104,12 @@ impl ServiceKeys {
     }
 
     /// Reads and unwraps the keys.
-    pub(super) async fn load(db: &Db, epochs: &Epochs, deployment: &str) -> Result<Self, VaultError> {
+    pub(super) async fn load(
+        db: &Db,
+        epochs: &Epochs,
+        deployment: &str,
+        chance: &Arc<dyn Chance>,
+    ) -> Result<Self, VaultError> {
         let rows = WrappedService::all(db).await?;
         let find = |name: &str| {
             let row = rows.iter().find(|row| row.name == name && row.version == 1);
@@ -115,6 +123,7 @@ impl ServiceKeys {
         Ok(Self {
             index: Indexer::new(&key("index")?.0),
             row: RowMac::new(&key("row")?.0),
+            page: PageSealer::new(key("page")?.0, Arc::clone(chance)),
             nonce: NonceMac::new(&key("nonce")?.0),
             access: TokenSigner::read(&access.0, access.1)?,
             consent: TokenSigner::read(&consent.0, consent.1)?,

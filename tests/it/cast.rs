@@ -6,15 +6,14 @@ use garant::app::House;
 use garant::clock::Timestamp;
 use garant::consent::{ConsentReceipt, Language, Signed, Wish};
 use garant::directory::{Client, Organisation, Party, Professional, Profile};
-use garant::fhir::Query;
-use garant::id::{ClientId, ConsentId, OrganisationId, PatientId, ProfessionalId};
+use garant::fhir::Handling;
+use garant::id::{ClientId, ConsentId, OrganisationId, PatientId, ProfessionalId, RecordId};
 use garant::identity::{Identifier, TokenRequest};
 use garant::model::{
     Bearer, Confidentiality, Device, DeviceKind, Grantee, OrganisationKind, Period, Purpose, RecordKey, Subject, Terms,
 };
 use garant::proof::{Evidence, PublicKey, statement};
-use garant::release::{Released, Withheld};
-use garant::store::gather::Asker;
+use garant::release::{Released, Wanted, Withheld};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 
@@ -59,6 +58,7 @@ pub struct Clinic {
     pub professional: ProfessionalId,
     pub client: ClientId,
     pub key: Key,
+    pub scopes: &'static [&'static str],
 }
 
 pub const SCOPES: [&str; 2] = ["Condition.crs", "Observation.crs"];
@@ -84,11 +84,16 @@ impl Clinic {
     }
 
     pub async fn of_kind(house: &House, kind: OrganisationKind) -> Self {
+        Self::with_scopes(house, kind, &SCOPES).await
+    }
+
+    pub async fn with_scopes(house: &House, kind: OrganisationKind, scopes: &'static [&'static str]) -> Self {
         let clinic = Self {
             organisation: OrganisationId::random(&*house.chance).unwrap(),
             professional: ProfessionalId::random(&*house.chance).unwrap(),
             client: ClientId::random(&*house.chance).unwrap(),
             key: Key::new(),
+            scopes,
         };
         let organisation = Party::Organisation(Organisation {
             id: clinic.organisation,
@@ -111,7 +116,7 @@ impl Clinic {
             name: "Logiciel".to_owned(),
             profile: Profile::Smart,
             key: clinic.key.jwk.clone(),
-            scopes: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+            scopes: scopes.iter().map(|s| s.parse().unwrap()).collect(),
             active: true,
         });
         for party in [organisation, professional, client] {
@@ -129,7 +134,7 @@ impl Clinic {
                 professional: Some((self.professional, "10".parse().unwrap())),
             },
             purpose: Purpose::Treat,
-            scopes: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+            scopes: self.scopes.iter().map(|s| s.parse().unwrap()).collect(),
         }
     }
 
@@ -159,11 +164,12 @@ impl Clinic {
     /// A token straight from the issuer, without HTTP.
     pub async fn token(&self, house: &House) -> String {
         let assertion = self.assertion(house.config.issuer(), house.clock.now());
+        let scope: Vec<String> = self.scopes.iter().map(|s| format!("system/{s}")).collect();
         let request = TokenRequest {
             grant_type: "client_credentials",
             assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             assertion: &assertion,
-            scope: "system/Observation.crs system/Condition.crs",
+            scope: &scope.join(" "),
             ..TokenRequest::default()
         };
         house.issuer.issue(request).await.unwrap().token
@@ -174,7 +180,7 @@ impl Clinic {
         let from = Timestamp::from_secs(now.secs());
         Terms {
             grantee: Grantee::Organisation(self.organisation),
-            scope: SCOPES.iter().map(|s| s.parse().unwrap()).collect(),
+            scope: self.scopes.iter().map(|s| s.parse().unwrap()).collect(),
             purpose: vec![Purpose::Treat],
             confidentiality: Confidentiality::N,
             sensitivity: Vec::new(),
@@ -220,8 +226,14 @@ pub async fn import(house: &House, resource: String) -> RecordKey {
 /// The keys of a patient's records of one type, found without asking the door.
 pub async fn records(house: &House, patient: PatientId, kind: &str) -> Vec<RecordKey> {
     let tag = house.keyring.indexer().kind(patient, kind);
-    let gathered = house.store.gather_search(patient, &tag, &Asker::default()).await.unwrap();
-    gathered.records.iter().map(|row| RecordKey { patient, record: row.record }).collect()
+    let mut all = Vec::new();
+    let mut after = RecordId::from_bytes([0; 16]);
+    loop {
+        let rows = house.store.records_after(patient, Some(&tag), after).await.unwrap();
+        let Some(last) = rows.last() else { return all };
+        after = last.record;
+        all.extend(rows.iter().map(|row| RecordKey { patient, record: row.record }));
+    }
 }
 
 /// Reads an Observation through the door.
@@ -233,8 +245,9 @@ pub async fn read(house: &House, bearer: &Bearer, key: RecordKey) -> Result<Rele
 pub async fn search(house: &House, bearer: &Bearer, patient: PatientId) -> Result<usize, Withheld> {
     let reference = format!("Patient/{patient}");
     let base = &house.config.base_url;
-    let query = Query::parse("Observation", [("patient", reference.as_str())], base, house.clock.now()).unwrap();
-    Ok(house.door.search(bearer, patient, "Observation", &query).await?.matches.len())
+    let pairs = vec![("patient".to_owned(), reference)];
+    let wanted = Wanted::search("Observation", pairs, base, house.clock.now(), Handling::Strict).unwrap();
+    Ok(house.door.search(bearer, patient, &wanted).await?.entries.len())
 }
 
 /// One patient, one clinic, one Observation, and the text in it.

@@ -191,13 +191,18 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 22] = [
+const ROWS: [(&str, &str, &str); 27] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/ABSENT"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Encounter/RECORD"),
     ("GET", "/fhir/{resource_type}", "/fhir/Observation?patient=Patient/PATIENT"),
+    ("POST", "/fhir/{resource_type}/_search", "/fhir/Observation/_search?patient=Patient/PATIENT"),
+    ("GET", "/fhir/{resource_type}/{id}/{within}", "/fhir/Patient/PATIENT/Observation"),
+    ("POST", "/fhir/{resource_type}/{id}/{within}/_search", "/fhir/Patient/PATIENT/Observation/_search"),
+    ("GET", "/fhir/{resource_type}/{id}/$everything", "/fhir/Patient/PATIENT/$everything"),
+    ("GET", "/fhir/_page/{link}", "/fhir/_page/GARBAGE"),
     ("POST", "/fhir/{resource_type}", "/fhir/Observation"),
     ("POST", "/fhir/", "/fhir"),
     ("GET", "/api/consents", "/api/consents"),
@@ -296,7 +301,7 @@ impl Cast {
             ("POST", "/api/consents") => {
                 serde_json::json!({ "statement": "e30", "signature": { "kind": "device", "jws": "x" } }).to_string()
             }
-            ("POST", path) if path.starts_with("/api/") => String::new(),
+            ("POST", path) if path.starts_with("/api/") || path.contains("/_search") => String::new(),
             ("POST", "/development/token") => {
                 serde_json::json!({ "patient": scene.patient.id.to_string() }).to_string()
             }
@@ -310,6 +315,7 @@ impl Cast {
             _ => cast::observation(scene.patient.id, "alone"),
         };
         let kind = match path.split('/').nth(1) {
+            _ if path.contains("/_search") => "application/x-www-form-urlencoded",
             Some("oauth") => "application/x-www-form-urlencoded",
             Some("api") => "application/json",
             _ => "application/fhir+json",

@@ -40,3 +40,4 @@ mod kills;
 mod logs;
 mod possession;
 mod revoked;
+mod searching;

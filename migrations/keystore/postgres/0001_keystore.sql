@@ -60,8 +60,8 @@ CREATE TABLE service_key (
     updated_by TEXT NOT NULL,
     PRIMARY KEY (name, version)
 );
-COMMENT ON TABLE service_key IS 'The deployment''s own keys: blind index, row MAC, tokens, log, registry.';
-COMMENT ON COLUMN service_key.name IS 'What the key is for: ''index'', ''row'', ''nonce'', ''access'', ''consent'', ''log'' or ''registry''.';
+COMMENT ON TABLE service_key IS 'The deployment''s own keys: blind index, row MAC, page links, tokens, log, registry.';
+COMMENT ON COLUMN service_key.name IS 'What the key is for: ''index'', ''row'', ''page'', ''nonce'', ''access'', ''consent'', ''log'' or ''registry''.';
 COMMENT ON COLUMN service_key.version IS 'Version of the key, from 1.';
 COMMENT ON COLUMN service_key.epoch IS 'The epoch whose key it is wrapped under.';
 COMMENT ON COLUMN service_key.wrapped IS 'The secret or private key, wrapped.';

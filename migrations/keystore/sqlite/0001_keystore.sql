@@ -53,7 +53,7 @@ CREATE INDEX patient_key_epoch ON patient_key (epoch, patient);
 
 -- The deployment's own keys: blind index, row MAC, tokens, log, registry.
 CREATE TABLE service_key (
-    -- What the key is for: 'index', 'row', 'nonce', 'access', 'consent', 'log' or 'registry'.
+    -- What the key is for: 'index', 'row', 'page', 'nonce', 'access', 'consent', 'log' or 'registry'.
     name TEXT NOT NULL,
     -- Version of the key, from 1.
     version INTEGER NOT NULL,

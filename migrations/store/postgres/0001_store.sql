@@ -99,7 +99,7 @@ COMMENT ON COLUMN record.kind IS 'Keyed tag of patient and resource type, 8 byte
 COMMENT ON COLUMN record.facts IS 'Sealed labels, type and dates: what a decision may know.';
 COMMENT ON COLUMN record.found IS 'Sealed search values.';
 COMMENT ON COLUMN record.updated_by IS 'Name of the transaction.';
-CREATE INDEX record_kind ON record (patient, kind);
+CREATE INDEX record_kind ON record (patient, kind, record);
 -- Ciphertext does not compress, and a row of 2 KB is read faster in line.
 ALTER TABLE record ALTER COLUMN facts SET STORAGE EXTERNAL;
 ALTER TABLE record ALTER COLUMN found SET STORAGE EXTERNAL;

@@ -99,7 +99,7 @@ CREATE TABLE record (
     updated_by TEXT NOT NULL,
     PRIMARY KEY (patient, record)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX record_kind ON record (patient, kind);
+CREATE INDEX record_kind ON record (patient, kind, record);
 
 -- The sealed text of each version of each record.
 CREATE TABLE content (

@@ -1,14 +1,17 @@
 //! P18, P28 and P30: what was true yesterday is put back by whoever can write to the database.
 
 use super::world::{World, hospital_client};
+use crate::clock::Timestamp;
 use crate::consent::{ConsentError, Wish};
 use crate::db::Arg;
+use crate::fhir::Handling;
 use crate::id::{DeedId, DeviceId};
 use crate::identity::{Identifier, PatientError};
 use crate::ledger::merkle::{Frontier, leaf_hash};
 use crate::ledger::{Act, Footing, Personal, Unsound};
 use crate::model::{Bearer, Device, Interaction, RecordFacts, RecordKey};
 use crate::policy::Permit;
+use crate::release::Wanted;
 use crate::vault::{PatientKeys, Place};
 
 const PUT_ROW: &str = "UPDATE consent SET revision = $2, state = 'active', seal = $3 WHERE consent = $1";
@@ -274,8 +277,9 @@ async fn removing_a_key_signs_nothing_that_was_slipped_in_and_a_removed_key_stay
 async fn a_search_for_somebody_unknown_is_on_record_like_one_for_somebody_hidden() {
     let world = World::new().await;
     let before = world.leaves().await.len();
-    let found = world.house.door.search_for_nobody(&world.bearer(world.martin), "Patient").await.unwrap();
-    assert!(found.matches.is_empty());
+    let wanted = Wanted::search("Patient", Vec::new(), "", Timestamp(0), Handling::Strict).unwrap();
+    let found = world.house.door.search_for_nobody(&world.bearer(world.martin), &wanted).await.unwrap();
+    assert!(found.entries.is_empty());
     let leaves = world.leaves().await;
     assert_eq!((leaves.len(), leaves.last().unwrap().act), (before + 1, Act::Refuse));
     world.end().await;

@@ -5,8 +5,10 @@ use proptest::prelude::*;
 use super::{envelope, tree};
 use crate::clock::Timestamp;
 use crate::fhir::bundle::{BadBundle, BundleKind, Method};
-use crate::fhir::searchset::{Match, searchset};
-use crate::fhir::{BadEdit, BadLink, Bundle, Edit, Links, Resource, capability, resource_types, validate};
+use crate::fhir::searchset::{Head, Match, Mode, searchset};
+use crate::fhir::{
+    BadEdit, BadLink, Bundle, Code, Edit, Links, Resource, capability, outcome, resource_types, validate,
+};
 use crate::json::Span;
 use crate::model::{Coding, Confidentiality};
 
@@ -183,13 +185,20 @@ fn edits_that_overlap_or_leave_the_text_are_refused() {
 #[test]
 fn a_searchset_holds_the_stored_texts_byte_for_byte_and_is_valid() {
     let stored = "{ \"resourceType\":\"Observation\",\"status\":\"final\", \"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":1.50} }";
-    let found = Match { full_url: "https://h/fhir/Observation/1", resource: stored };
-    let text = searchset("https://h/fhir/Observation?code=\"x", Some("https://h/fhir/_page/1"), 2, &[found, found]);
+    let found = Match { full_url: "https://h/fhir/Observation/1", resource: stored, mode: Mode::Match };
+    let other = Match { full_url: "https://h/fhir/Observation/2", mode: Mode::Include, ..found };
+    let outcome = outcome::of_one(Code::NotSupported, "left out");
+    let own = "https://h/fhir/Observation?code=\"x";
+    let head = Head { own, next: Some("https://h/fhir/_page/1"), total: Some(2), outcome: Some(&outcome) };
+    let text = searchset(&head, &[found, other]);
     assert_eq!(text.matches(stored).count(), 2);
     let node = tree(&text);
     assert_eq!(validate(&node), []);
     assert_eq!(node.int_of("total"), Some(2));
-    assert_eq!(validate(&tree(&searchset("https://h", None, 0, &[]))), []);
+    let bare = Head { own, next: None, total: None, outcome: None };
+    for head in [bare, Head { total: Some(0), ..bare }, Head { outcome: Some(&outcome), ..bare }] {
+        assert_eq!(validate(&tree(&searchset(&head, &[]))), []);
+    }
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use super::{envelope, tree};
 use crate::clock::{Stopwatch, Timestamp};
-use crate::fhir::{Bundle, ContentFacts, Links, Query, SearchValues, Subject, extract, subject_resolved, validate};
+use crate::fhir::{
+    Answers, Bundle, ContentFacts, Links, Query, SearchValues, Subject, extract, subject_resolved, validate,
+};
 use crate::json::{Limits, parse};
 
 /// The Bundles' texts; `None`, with the reason printed, when they are not here.
@@ -66,8 +68,9 @@ fn synthetic_bundles_are_valid_and_their_resources_are_taken_in_and_found_again(
             let values = extract(&stored);
             assert_eq!(SearchValues::from_bytes(&values.to_bytes()).unwrap(), values);
             let now = Timestamp::from_secs(1_790_000_000);
+            let key = "00000000000000000000000000".parse().unwrap();
             let query = Query::parse(entry.type_name().unwrap(), [("_id", id.as_str())], "", now).unwrap();
-            assert!(query.matches(&values));
+            assert!(query.matches(key, &values, &Answers::default()));
         }
     }
     println!("{} bundles, {resources} resources", texts.len());

@@ -12,7 +12,7 @@ use crate::config::{Config, RootConfig};
 use crate::consent::Kept;
 use crate::consent::row::ConsentSeal;
 use crate::directory::{Client, Organisation, Party, Professional, Profile};
-use crate::fhir::Query;
+use crate::fhir::Handling;
 use crate::id::{ClientId, ConsentId, DeedId, OrganisationId, PatientId, ProfessionalId, StatementId};
 use crate::identity::Identifier;
 
@@ -23,6 +23,7 @@ use crate::model::{
 };
 use crate::proof::statement::{self, Evidence};
 use crate::proof::{ConsentToken, PublicKey, base64url, consent_token};
+use crate::release::Wanted;
 use crate::secret::Secret;
 use crate::store::turn::{NewRevision, Write};
 use crate::vault::Place;
@@ -125,9 +126,10 @@ impl World {
 
     /// All texts of one type that the patient themself is shown.
     pub(super) async fn own(&self, patient: PatientId, kind: &str) -> Vec<String> {
-        let query = Query::parse(kind, [], &self.house.config.base_url, self.house.clock.now()).unwrap();
-        let found = self.house.door.search(&themself(patient), patient, kind, &query).await.unwrap();
-        found.matches.iter().map(|m| String::from_utf8(m.as_ref().to_vec()).unwrap()).collect()
+        let (base, now) = (&self.house.config.base_url, self.house.clock.now());
+        let wanted = Wanted::search(kind, Vec::new(), base, now, Handling::Strict).unwrap();
+        let found = self.house.door.search(&themself(patient), patient, &wanted).await.unwrap();
+        found.entries.iter().map(|e| String::from_utf8(e.released.as_ref().to_vec()).unwrap()).collect()
     }
 
     pub(super) async fn read(&self, patient: PatientId, kind: &str, reference: &str) -> String {
