@@ -1,6 +1,8 @@
 //! The server under measurement: all doors of the house, and beside them the routes that measure.
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,7 +19,7 @@ use crate::app::serve::{listen, router};
 use crate::chance;
 use crate::clock::Stopwatch;
 use crate::config::Config;
-use crate::db::{Db, Holds, Location, Settings};
+use crate::db::{Holds, Location, Settings};
 use crate::directory::Party;
 use crate::http::{fhir, problem};
 use crate::id::{ClientId, ConsentId, PatientId, ProfessionalId};
@@ -27,11 +29,17 @@ use crate::proof::{AccessToken, Iua, access_token};
 
 struct Beside {
     house: Arc<House>,
-    floor: Db,
     client: ClientId,
     organisation: String,
     professional: ProfessionalId,
 }
+
+/// What the floor asks.
+pub const ROW: &str = "SELECT sealed FROM content WHERE patient = $1 AND record = $2 AND version = $3";
+
+/// Another floor than the house's own drivers: a router with `/bench/row/{id}`, which answers with the first
+/// [`super::RECORD_BYTES`] bytes of what [`ROW`] finds.
+pub type Floor = fn(Settings) -> Pin<Box<dyn Future<Output = Result<Router, String>> + Send>>;
 
 type Answer = Result<Response<Body>, Response<Body>>;
 
@@ -39,20 +47,24 @@ type Answer = Result<Response<Body>, Response<Body>>;
 ///
 /// # Errors
 /// [`Trouble`].
-pub async fn serve(folder: PathBuf, tell: impl FnOnce(String)) -> Result<(), Trouble> {
+pub async fn serve(folder: PathBuf, floor: Option<Floor>, tell: impl FnOnce(String)) -> Result<(), Trouble> {
     let config = Config::load(&folder).map_err(Trouble::filling)?;
     let (house, chores) = House::open(means(folder, config)).await?;
     let beside = Arc::new(beside(&house).await?);
+    let floor = match floor {
+        Some(floor) => floor(settings(&house)).await.map_err(Trouble::Server)?,
+        None => Router::new().route("/bench/row/{id}", get(row)).with_state(Arc::clone(&beside)),
+    };
     let routes = Router::new()
-        .route("/bench/row/{id}", get(row))
         .route("/bench/commit", get(commit))
         .route("/bench/token", get(token))
         .route("/bench/turns", get(turns))
         .route("/bench/revoke/{patient}/{consent}", post(revoke))
         .with_state(beside);
     // The house's own guard is on its own doors only: the floor is what axum costs by itself.
-    let listening =
-        listen(house.config.listen, router(&house).merge(routes)).await.map_err(|e| Trouble::Server(e.to_string()))?;
+    let listening = listen(house.config.listen, router(&house).merge(routes).merge(floor))
+        .await
+        .map_err(|e| Trouble::Server(e.to_string()))?;
     let address = listening.address().map_err(|e| Trouble::Io("the address", e))?;
     tell(address.to_string());
     let (end, ending) = watch::channel(false);
@@ -70,14 +82,9 @@ pub async fn serve(folder: PathBuf, tell: impl FnOnce(String)) -> Result<(), Tro
 async fn beside(house: &Arc<House>) -> Result<Beside, Trouble> {
     let clients = house.enrolments.all("client").await.map_err(Trouble::filling)?;
     let people = house.enrolments.all("professional").await.map_err(Trouble::filling)?;
-    let location =
-        house.config.store.clone().map_or_else(|| Location::File(house.folder.join("store.sqlite")), Location::Url);
-    let settings = Settings { location, holds: Holds::Data, create: false, readers: house.config.readers };
-    let floor = house.store.db().pooled(&settings).await?;
     match (clients.first().map(|p| &**p), people.first().map(|p| &**p)) {
         (Some(Party::Client(client)), Some(Party::Professional(person))) => Ok(Beside {
             house: Arc::clone(house),
-            floor,
             client: client.id,
             organisation: client.organisation.to_string(),
             professional: person.id,
@@ -86,13 +93,18 @@ async fn beside(house: &Arc<House>) -> Result<Beside, Trouble> {
     }
 }
 
-/// The floor: one row by its primary key of three parts through sqlx, as many bytes of it as a release has.
+fn settings(house: &House) -> Settings {
+    let location =
+        house.config.store.clone().map_or_else(|| Location::File(house.folder.join("store.sqlite")), Location::Url);
+    Settings { location, holds: Holds::Data, create: false, readers: house.config.readers }
+}
+
+/// The floor: one row by its primary key of three parts, as many bytes of it as a release has.
 async fn row(State(beside): State<Arc<Beside>>, Path(id): Path<String>) -> Answer {
-    const SQL: &str = "SELECT sealed FROM content WHERE patient = $1 AND record = $2 AND version = $3";
     let key: RecordKey = id.parse().map_err(failed)?;
     let args = [key.patient.as_bytes().into(), key.record.as_bytes().into(), 1.into()];
     let read = |row: &crate::db::Row<'_>| Ok(row.bytes(0)?.to_vec());
-    let found = beside.floor.maybe("content", SQL, &args, read).await.map_err(failed)?;
+    let found = beside.house.store.db().maybe("content", ROW, &args, read).await.map_err(failed)?;
     let mut bytes = found.ok_or_else(|| failed("no such row"))?;
     bytes.truncate(RECORD_BYTES);
     Ok(fhir(StatusCode::OK, bytes))

@@ -21,7 +21,7 @@ mod world;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use beside::serve;
+pub use beside::{Floor, ROW, serve};
 pub use searching::search;
 
 /// The passphrase of the throw-away house; it protects nothing.
@@ -29,7 +29,7 @@ const PASSPHRASE: &str = "a house for measuring only";
 /// The base URL that its tokens are bound to; nothing is ever asked of it.
 const BASE_URL: &str = "http://127.0.0.1/fhir";
 /// Bytes of each synthetic Observation.
-const RECORD_BYTES: usize = 2048;
+pub const RECORD_BYTES: usize = 2048;
 
 /// What is to be measured.
 #[derive(Clone, Debug)]

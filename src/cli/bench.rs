@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::open::Trouble;
 use super::say;
-use crate::bench::{Plan, run as measure, serve};
+use crate::bench::{Floor, Plan, run as measure, serve};
 
 /// Measures a release beside the one database read that it contains, on this machine, in houses of its own.
 ///
@@ -58,9 +58,9 @@ pub(super) struct Args {
     _said_by_cargo: bool,
 }
 
-pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
+pub(super) async fn run(args: Args, floor: Option<Floor>) -> Result<ExitCode, Trouble> {
     if let Some(folder) = args.serve {
-        serve(folder, say).await.map_err(Trouble::of)?;
+        serve(folder, floor, say).await.map_err(Trouble::of)?;
         return Ok(ExitCode::SUCCESS);
     }
     let scratch = args.scratch.join(format!("garant-bench-{}", std::process::id()));

@@ -18,6 +18,7 @@ mod tour;
 
 use std::process::ExitCode;
 
+use crate::bench::Floor;
 use clap::{Parser, Subcommand};
 
 pub use open::{Opening, Trouble};
@@ -80,13 +81,13 @@ struct Import {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    obey(Line::parse())
+    obey(Line::parse(), None)
 }
 
-/// Runs the program as `garant bench`, whether or not its arguments begin so.
+/// Runs the program as `garant bench`, whether or not its arguments begin so, over a floor of the caller's.
 #[must_use]
-pub fn bench() -> ExitCode {
-    obey(Line::parse_from(bench_words()))
+pub fn bench(floor: Floor) -> ExitCode {
+    obey(Line::parse_from(bench_words()), Some(floor))
 }
 
 /// Runs the program as `garant bench --search`.
@@ -94,7 +95,7 @@ pub fn bench() -> ExitCode {
 pub fn bench_of_searches() -> ExitCode {
     let mut words = bench_words();
     words.push("--search".into());
-    obey(Line::parse_from(words))
+    obey(Line::parse_from(words), None)
 }
 
 fn bench_words() -> Vec<std::ffi::OsString> {
@@ -105,7 +106,7 @@ fn bench_words() -> Vec<std::ffi::OsString> {
     words
 }
 
-fn obey(line: Line) -> ExitCode {
+fn obey(line: Line, floor: Option<Floor>) -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::builder()
@@ -119,20 +120,20 @@ fn obey(line: Line) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&Trouble::Io("the asynchronous runtime".into(), error)),
     };
-    match runtime.block_on(run(line.command)) {
+    match runtime.block_on(run(line.command, floor)) {
         Ok(code) => code,
         Err(trouble) => complain(&trouble),
     }
 }
 
-async fn run(command: Command) -> Result<ExitCode, Trouble> {
+async fn run(command: Command, floor: Option<Floor>) -> Result<ExitCode, Trouble> {
     match command {
         Command::Init(args) => init::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Tour(args) => tour::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Token(args) => demo::token(args).await,
-        Command::Bench(args) => bench::run(args).await,
+        Command::Bench(args) => bench::run(args, floor).await,
         Command::Import(args) => {
             let (house, chores) = args.opening.house().await?;
             let code = import::run(&house, &args.what).await.map_err(Trouble::of);

@@ -37,6 +37,17 @@ impl Batch {
         })
     }
 
+    /// The statements over all of `rows`, each with its values, which it takes along.
+    pub(super) fn owned(
+        &self,
+        rows: Vec<Vec<Arg<'static>>>,
+    ) -> impl Iterator<Item = (&'static str, Vec<Arg<'static>>)> {
+        let batch = *self;
+        let cuts = Self::cuts(rows.len());
+        let mut left = rows.into_iter();
+        cuts.map(move |cut| (batch.text(cut), left.by_ref().take(cut).flatten().collect()))
+    }
+
     /// How `rows` are cut into statements: powers of two up to 64, so that few texts exist and each is prepared once.
     fn cuts(rows: usize) -> impl Iterator<Item = usize> {
         let mut left = rows;

@@ -2,55 +2,33 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{Arguments as _, PgPool, Postgres, Row as _, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::near::Near;
-use super::pen::{Desk, Pen};
-use super::{Arg, Batch, DbError, Holds, Location, Migration, Settings, check};
-
-pub(super) const WAIT: Duration = Duration::from_secs(5);
+use super::pen::{self, Desk, Pen};
+use super::server::{self, Quill, Readers, Server, Writers};
+use super::{Arg, Batch, DbError, Location, Migration, Settings, WAIT, migrate};
 
 /// An open database. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Db {
-    reading: Reading,
-    writing: Writing,
+    engine: Engine,
     /// Writers of this process in the order they came. SQLite has one write lock and gives it to whoever looks at
     /// the right moment: under a flood of others a revocation would starve.
     line: Arc<Mutex<()>>,
 }
 
 #[derive(Clone, Debug)]
-enum Writing {
-    /// The desk writes; the pool is for migrations and for emptying the write-ahead log.
-    Sqlite(Arc<Desk>, SqlitePool),
-    Postgres(PgPool),
-}
-
-#[derive(Clone, Debug)]
-enum Reading {
-    Near(Arc<Near>),
-    Pooled(Pools),
-}
-
-#[derive(Clone, Debug)]
-enum Pools {
-    Sqlite(SqlitePool),
-    Postgres(PgPool),
+enum Engine {
+    Sqlite(Arc<Near>, Arc<Desk>),
+    Postgres(Arc<Readers>, Arc<Writers>),
 }
 
 #[derive(Debug)]
 enum Held {
     Sqlite(Pen),
-    Postgres(PoolConnection<Postgres>),
+    Postgres(Quill),
 }
 
 /// One row of an answer; columns are asked for by place and kind.
@@ -58,24 +36,20 @@ enum Held {
 pub enum Row<'r> {
     /// From SQLite.
     #[doc(hidden)]
-    Sqlite(&'r SqliteRow, &'static str),
-    /// From SQLite, on the calling thread.
-    #[doc(hidden)]
-    Near(&'r rusqlite::Row<'r>, &'static str),
+    Sqlite(&'r rusqlite::Row<'r>, &'static str),
     /// From PostgreSQL.
     #[doc(hidden)]
-    Postgres(&'r PgRow, &'static str),
+    Postgres(&'r tokio_postgres::Row, &'static str),
 }
 
 macro_rules! column {
     ($self:ident, $at:ident, $kind:ty, $near:ident) => {
         match $self {
-            Row::Near(row, table) => {
+            Row::Sqlite(row, table) => {
                 row.get_ref($at).ok().and_then(|value| value.$near().ok()).ok_or(DbError::Column { table, column: $at })
             }
-            Row::Sqlite(row, table) => row.try_get::<$kind, _>($at).map_err(|_| DbError::Column { table, column: $at }),
             Row::Postgres(row, table) => {
-                row.try_get::<$kind, _>($at).map_err(|_| DbError::Column { table, column: $at })
+                row.try_get::<_, $kind>($at).map_err(|_| DbError::Column { table, column: $at })
             }
         }
     };
@@ -111,55 +85,11 @@ impl Row<'_> {
     #[must_use]
     pub const fn unreadable(&self, at: usize) -> DbError {
         match self {
-            Row::Sqlite(_, table) | Row::Near(_, table) | Row::Postgres(_, table) => {
-                DbError::Column { table, column: at }
-            }
+            Row::Sqlite(_, table) | Row::Postgres(_, table) => DbError::Column { table, column: at },
         }
     }
 }
 
-/// Whether the connection itself is gone, rather than its database without an answer.
-fn is_broken(error: &sqlx::Error) -> bool {
-    if let sqlx::Error::Database(inner) = error {
-        return matches!(inner.code().as_deref(), Some("57P01" | "57P02" | "57P05"));
-    }
-    matches!(error, sqlx::Error::Io(_))
-}
-
-pub(super) fn classify(error: sqlx::Error) -> DbError {
-    if let sqlx::Error::Database(inner) = &error {
-        let code = inner.code().unwrap_or_default().into_owned();
-        // SQLite: 13 SQLITE_FULL, 10 SQLITE_IOERR family (n & 255), 5 BUSY, 6 LOCKED. PostgreSQL: SQLSTATE classes.
-        let primary = code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|n| n & 255);
-        return match (primary, code.get(..2)) {
-            _ if inner.is_unique_violation() => DbError::Taken,
-            (Some(13), _) | (None, Some("53")) => DbError::Full(Box::new(error)),
-            (Some(5 | 6 | 8 | 10 | 14), _) | (None, Some("08" | "57" | "58" | "40" | "25")) => {
-                DbError::Unavailable(Box::new(error))
-            }
-            _ => DbError::Refused(Box::new(error)),
-        };
-    }
-    DbError::Unavailable(Box::new(error))
-}
-
-macro_rules! bind {
-    ($arguments:ty, $args:expr) => {{
-        let mut bound = <$arguments>::default();
-        for arg in $args {
-            match arg {
-                Arg::Int(n) => bound.add(*n),
-                Arg::Text(t) => bound.add(t.as_ref()),
-                Arg::Bytes(b) => bound.add(b.as_ref()),
-                Arg::NoBytes => bound.add(None::<&[u8]>),
-            }
-            .map_err(|e| DbError::Refused(Box::new(sqlx::Error::Encode(e))))?;
-        }
-        bound
-    }};
-}
-
-#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
 impl Db {
     /// Opens a database, refuses an unsafe one, and applies its migrations.
     ///
@@ -176,76 +106,21 @@ impl Db {
         if !settings.create && !path.exists() {
             return Err(DbError::Missing(path.to_owned()));
         }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(settings.create)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(WAIT)
-            .statement_cache_capacity(512)
-            .pragma("secure_delete", if settings.holds == Holds::Keys { "ON" } else { "OFF" })
-            .pragma("temp_store", "MEMORY");
-        let writing = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(WAIT)
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(classify)?;
-        check::sqlite(&writing).await?;
-        check::migrate_sqlite(&writing, path, migrations).await?;
-        let reading = Reading::Near(Arc::new(Near::open(path, settings.readers)?));
+        pen::check()?;
         let desk = Desk::new(path.to_owned(), settings.holds)?;
-        Ok(Self { reading, writing: Writing::Sqlite(desk, writing), line: Arc::default() })
+        let near = Arc::new(Near::open(path, settings.readers)?);
+        let db = Self { engine: Engine::Sqlite(near, desk), line: Arc::default() };
+        migrate::migrate(&db, migrations).await?;
+        Ok(db)
     }
 
     async fn open_postgres(settings: &Settings, url: &str, migrations: &[Migration]) -> Result<Self, DbError> {
-        let options: PgConnectOptions =
-            url.parse().map_err(|_| DbError::Unsafe("the PostgreSQL URL cannot be read".to_owned()))?;
-        let options = options.application_name("garant").statement_cache_capacity(512).options([
-            ("idle_in_transaction_session_timeout", "5s"),
-            ("lock_timeout", "5s"),
-            ("timezone", "UTC"),
-            // The pool undoes on release; that there was nothing to undo is the usual case.
-            ("client_min_messages", "error"),
-        ]);
-        let writing = PgPoolOptions::new()
-            .max_connections(3)
-            .acquire_timeout(WAIT)
-            .test_before_acquire(false)
-            .after_release(|held, _| Box::pin(async move { sqlx::query("ROLLBACK").execute(held).await.map(|_| true) }))
-            .connect_with(options.clone())
-            .await
-            .map_err(classify)?;
-        check::postgres(&writing).await?;
-        check::migrator(migrations, |m| m.postgres).run(&writing).await.map_err(|e| DbError::Migration(Box::new(e)))?;
-        let reading = PgPoolOptions::new()
-            .max_connections(settings.readers.max(1))
-            .acquire_timeout(WAIT)
-            .test_before_acquire(false)
-            .connect_with(options.options([("default_transaction_read_only", "on")]))
-            .await
-            .map_err(classify)?;
-        Ok(Self {
-            reading: Reading::Pooled(Pools::Postgres(reading)),
-            writing: Writing::Postgres(writing),
-            line: Arc::default(),
-        })
-    }
-
-    /// The same database read through sqlx's pool whatever the engine, `readers` connections: the floor that
-    /// benchmarks hold a release against.
-    pub async fn pooled(&self, settings: &Settings) -> Result<Self, DbError> {
-        let Location::File(path) = &settings.location else { return Ok(self.clone()) };
-        let reading = SqlitePoolOptions::new()
-            .max_connections(settings.readers.max(1))
-            .acquire_timeout(WAIT)
-            .test_before_acquire(false)
-            .connect_with(SqliteConnectOptions::new().filename(path).busy_timeout(WAIT).pragma("query_only", "ON"))
-            .await
-            .map_err(classify)?;
-        Ok(Self { reading: Reading::Pooled(Pools::Sqlite(reading)), ..self.clone() })
+        let server = Server::at(url)?;
+        server::check(&server).await?;
+        let (readers, writers) = (Readers::of(&server, settings.readers), Writers::of(&server));
+        let db = Self { engine: Engine::Postgres(Arc::new(readers), writers), line: Arc::default() };
+        migrate::migrate(&db, migrations).await?;
+        Ok(db)
     }
 
     /// Reads all rows of `sql`. `table` names it in errors.
@@ -256,25 +131,9 @@ impl Db {
         args: &[Arg<'_>],
         read: impl Fn(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
-        match &self.reading {
-            Reading::Near(near) => near.all(table, sql, args, read),
-            Reading::Pooled(Pools::Sqlite(pool)) => {
-                let bound = bind!(SqliteArguments, args);
-                let rows = sqlx::query_with(sql, bound).fetch_all(pool).await.map_err(classify)?;
-                rows.iter().map(|row| read(&Row::Sqlite(row, table))).collect()
-            }
-            Reading::Pooled(Pools::Postgres(pool)) => {
-                let mut left = pool.options().get_max_connections();
-                loop {
-                    let bound = bind!(PgArguments, args);
-                    match sqlx::query_with(sql, bound).fetch_all(pool).await {
-                        Ok(rows) => return rows.iter().map(|row| read(&Row::Postgres(row, table))).collect(),
-                        // The server was restarted under an idle connection: reading may be tried on the next one.
-                        Err(error) if left > 0 && is_broken(&error) => left -= 1,
-                        Err(error) => return Err(classify(error)),
-                    }
-                }
-            }
+        match &self.engine {
+            Engine::Sqlite(near, _) => near.all(table, sql, args, read),
+            Engine::Postgres(readers, _) => readers.all(table, sql, args, read).await,
         }
     }
 
@@ -310,15 +169,16 @@ impl Db {
     }
 
     async fn hold(&self) -> Result<Held, DbError> {
-        match &self.writing {
-            Writing::Sqlite(desk, _) => desk.pen().await.map(Held::Sqlite),
-            Writing::Postgres(pool) => pool.acquire().await.map(Held::Postgres).map_err(classify),
+        match &self.engine {
+            Engine::Sqlite(_, desk) => desk.pen().await.map(Held::Sqlite),
+            Engine::Postgres(_, writers) => writers.take().await.map(Held::Postgres),
         }
     }
 
     /// Runs statements in one transaction, in a task of its own that the caller's end does not cancel.
     ///
     /// Gives the number of rows each statement touched; all are undone when one fails.
+    #[expect(clippy::disallowed_methods, reason = "the caller waits for its end")]
     pub async fn transact(
         &self,
         name: &'static str,
@@ -336,56 +196,43 @@ impl Db {
             Ok(touched)
         })
         .await
-        .unwrap_or_else(|_| Err(DbError::Unavailable(Box::new(sqlx::Error::WorkerCrashed))))
+        .unwrap_or_else(|gone| Err(DbError::Unavailable(gone.into())))
     }
 
     /// Overwrites what deletion left behind where the engine allows it: empties SQLite's write-ahead log.
     ///
     /// On PostgreSQL the write-ahead log keeps old bytes until it is recycled; SECURITY.md states that window.
     pub async fn scrub(&self) -> Result<(), DbError> {
-        match &self.writing {
-            Writing::Sqlite(_, pool) => {
-                let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(pool).await.map_err(classify)?;
-                // The first column tells that a reader was in the way: old bytes are then still there.
-                match row.try_get::<i64, _>(0) {
-                    Ok(0) => Ok(()),
-                    Ok(_) | Err(_) => Err(DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))),
-                }
-            }
-            Writing::Postgres(_) => Ok(()),
+        match &self.engine {
+            Engine::Sqlite(_, desk) => desk.pen().await?.scrub(),
+            Engine::Postgres(..) => Ok(()),
         }
     }
 
     /// `SQLite` or `PostgreSQL`, for people.
     #[must_use]
     pub const fn engine(&self) -> &'static str {
-        match &self.writing {
-            Writing::Sqlite(..) => "SQLite",
-            Writing::Postgres(_) => "PostgreSQL",
+        match &self.engine {
+            Engine::Sqlite(..) => "SQLite",
+            Engine::Postgres(..) => "PostgreSQL",
         }
+    }
+
+    pub(super) const fn is_postgres(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(..))
     }
 
     /// Ends all connections; statements after this fail.
     pub async fn close(&self) {
-        match &self.reading {
-            Reading::Near(near) => near.close(),
-            Reading::Pooled(pools) => pools.close().await,
-        }
-        match &self.writing {
-            Writing::Sqlite(desk, pool) => {
+        match &self.engine {
+            Engine::Sqlite(near, desk) => {
+                near.close();
                 desk.close();
-                pool.close().await;
             }
-            Writing::Postgres(pool) => pool.close().await,
-        }
-    }
-}
-
-impl Pools {
-    async fn close(&self) {
-        match self {
-            Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            Engine::Postgres(readers, writers) => {
+                readers.close().await;
+                writers.close();
+            }
         }
     }
 }
@@ -400,20 +247,37 @@ pub struct Writer {
     place: Option<OwnedMutexGuard<()>>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
+/// Beginning changes nothing, so it may be tried again on a fresh connection (the server may have restarted).
+const TRIES: usize = 4;
+
 impl Writer {
     /// Begins a transaction that sees every commit before it. `name` goes to the metrics.
     pub async fn begin(&mut self, name: &'static str) -> Result<Turn<'_>, DbError> {
-        // Beginning changes nothing, so it may be tried again on a fresh connection (the server may have restarted).
-        const TRIES: usize = 4;
-        let mut last = None;
+        let nothing = |_: &Row<'_>| Ok(());
+        self.begin_with(name, ("", "SELECT 1", &[]), nothing).await.map(|(turn, _)| turn)
+    }
+
+    /// Begins a transaction and reads the rows of its first statement (table, text, values), on one way there and back.
+    pub async fn begin_with<T>(
+        &mut self,
+        name: &'static str,
+        (table, sql, args): (&'static str, &'static str, &[Arg<'_>]),
+        read: impl Fn(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<(Turn<'_>, Vec<T>), DbError> {
+        tracing::trace!(transaction = name, "begin");
+        let mut last = DbError::late();
         for _ in 0..TRIES {
-            match self.try_begin(name).await {
-                Ok(()) => return Ok(Turn { writer: self }),
-                Err(error) => last = Some(error),
+            let begun = match self.try_begin().await {
+                Ok(()) => Turn { writer: self }.all(table, sql, args, &read).await,
+                Err(error) => Err(error),
+            };
+            match begun {
+                Ok(rows) => return Ok((Turn { writer: self }, rows)),
+                Err(error @ DbError::Unavailable(_)) => last = error,
+                Err(error) => return Err(error),
             }
         }
-        Err(last.unwrap_or_else(|| DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))))
+        Err(last)
     }
 
     fn closed(&mut self) {
@@ -421,30 +285,24 @@ impl Writer {
         self.place = None;
     }
 
-    async fn try_begin(&mut self, name: &'static str) -> Result<(), DbError> {
+    async fn try_begin(&mut self) -> Result<(), DbError> {
         if self.open {
             // An earlier turn ended without commit: its connection is thrown away, not trusted.
             let fresh = self.db.hold().await?;
             match std::mem::replace(&mut self.held, fresh) {
                 Held::Sqlite(old) => old.discard(),
-                Held::Postgres(old) => drop(old.detach()),
+                Held::Postgres(old) => drop(old),
             }
         }
         if matches!(self.held, Held::Sqlite(_)) && self.place.is_none() {
             // As long as SQLite itself would be waited for, and no longer.
             let turn = tokio::time::timeout(WAIT, Arc::clone(&self.db.line).lock_owned());
-            let turn = turn.await.map_err(|_| DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut)))?;
-            self.place = Some(turn);
+            self.place = Some(turn.await.map_err(|_| DbError::late())?);
         }
         self.open = true;
-        tracing::trace!(transaction = name, "begin");
         match &mut self.held {
             Held::Sqlite(pen) => pen.begin().await,
-            Held::Postgres(held) => sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-                .execute(&mut **held)
-                .await
-                .map(|_| ())
-                .map_err(classify),
+            Held::Postgres(quill) => quill.begin().await,
         }
     }
 }
@@ -455,17 +313,36 @@ pub struct Turn<'w> {
     writer: &'w mut Writer,
 }
 
-#[expect(clippy::disallowed_methods, reason = "this file is the one that runs SQL")]
 impl Turn<'_> {
     /// Runs a statement and tells how many rows it touched.
     pub async fn run(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, DbError> {
         match &mut self.writer.held {
             Held::Sqlite(pen) => pen.run(sql, args),
-            Held::Postgres(held) => {
-                let bound = bind!(PgArguments, args);
-                let done = sqlx::query_with(sql, bound).execute(&mut **held).await.map_err(classify)?;
-                Ok(done.rows_affected())
-            }
+            Held::Postgres(quill) => quill.run(sql, args).await,
+        }
+    }
+
+    /// Runs a statement whose failure need not be known before the next: a later statement or the commit tells it.
+    pub async fn send(&mut self, sql: &'static str, args: Vec<Arg<'static>>) -> Result<(), DbError> {
+        match &mut self.writer.held {
+            Held::Sqlite(pen) => pen.run(sql, &args).map(drop),
+            Held::Postgres(quill) => quill.send(sql, args).await,
+        }
+    }
+
+    /// Sends a batch statement over `rows`; as with [`Turn::send`].
+    pub async fn send_rows(&mut self, batch: &Batch, rows: Vec<Vec<Arg<'static>>>) -> Result<(), DbError> {
+        for (sql, args) in batch.owned(rows) {
+            self.send(sql, args).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a script of statements without values.
+    pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), DbError> {
+        match &mut self.writer.held {
+            Held::Sqlite(pen) => pen.script(sql),
+            Held::Postgres(quill) => quill.script(sql).await,
         }
     }
 
@@ -502,11 +379,7 @@ impl Turn<'_> {
     ) -> Result<Vec<T>, DbError> {
         match &mut self.writer.held {
             Held::Sqlite(pen) => pen.all(table, sql, args, read),
-            Held::Postgres(held) => {
-                let bound = bind!(PgArguments, args);
-                let rows = sqlx::query_with(sql, bound).fetch_all(&mut **held).await.map_err(classify)?;
-                rows.iter().map(|row| read(&Row::Postgres(row, table))).collect()
-            }
+            Held::Postgres(quill) => quill.all(table, sql, args, read).await,
         }
     }
 
@@ -525,9 +398,7 @@ impl Turn<'_> {
     pub async fn undo(self) -> Result<(), DbError> {
         match &mut self.writer.held {
             Held::Sqlite(pen) => pen.undo()?,
-            Held::Postgres(held) => {
-                sqlx::query("ROLLBACK").execute(&mut **held).await.map_err(classify)?;
-            }
+            Held::Postgres(quill) => quill.undo().await?,
         }
         self.writer.closed();
         Ok(())
@@ -537,9 +408,7 @@ impl Turn<'_> {
     pub async fn commit(self) -> Result<(), DbError> {
         match &mut self.writer.held {
             Held::Sqlite(pen) => pen.commit()?,
-            Held::Postgres(held) => {
-                sqlx::query("COMMIT").execute(&mut **held).await.map_err(classify)?;
-            }
+            Held::Postgres(quill) => quill.commit().await?,
         }
         self.writer.closed();
         Ok(())

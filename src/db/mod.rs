@@ -1,18 +1,21 @@
 //! Two database engines, one dialect.
 //!
-//! Lives here: connections, statements and transactions over SQLite and PostgreSQL ([`engine`] brings both together,
-//! [`near`] reads and [`pen`] writes SQLite, [`check`] refuses an unsafe database), multi-row texts ([`batch`]).
-//! May touch: `sqlx`, `rusqlite`; nothing of the house.
+//! Lives here: connections, statements and transactions over SQLite and PostgreSQL ([`engine`] brings both together;
+//! [`near`] reads and [`pen`] writes SQLite; [`server`] and [`line`] speak to PostgreSQL), multi-row texts ([`batch`]),
+//! and what brings either up to date ([`migrate`]).
+//! May touch: `rusqlite`, `tokio_postgres`; nothing of the house.
 //! Must never: know a table; keep a transaction open for someone who hung up.
 //!
 //! Readers use connections that cannot write; writers hold a connection of their own inside a task that no
 //! client can cancel. A cancelled `BEGIN` on a shared pool loses acknowledged writes (SECURITY.md, "hang-ups").
 
 mod batch;
-mod check;
 mod engine;
+mod line;
+mod migrate;
 mod near;
 mod pen;
+mod server;
 mod spare;
 
 use std::borrow::Cow;
@@ -117,6 +120,12 @@ pub struct Migration {
     pub postgres: &'static str,
 }
 
+/// How long anyone waits for a connection, a lock or a server.
+const WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What a driver said.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a statement gave no answer. Whatever the reason, whoever asked must refuse.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -128,16 +137,16 @@ pub enum DbError {
     Unsafe(String),
     /// The migrations could not be applied.
     #[error("the database could not be brought up to date: {0}")]
-    Migration(#[source] Box<sqlx::migrate::MigrateError>),
+    Migration(String),
     /// A unique key is taken.
     #[error("a row with this key exists")]
     Taken,
     /// The disk is full or a quota is reached.
     #[error("the database has no room left")]
-    Full(#[source] Box<sqlx::Error>),
+    Full(#[source] Cause),
     /// No connection, no answer in time, or the connection broke; the outcome of a write is then unknown.
     #[error("the database does not answer")]
-    Unavailable(#[source] Box<sqlx::Error>),
+    Unavailable(#[source] Cause),
     /// A column does not hold what its table promises.
     #[error("column {column} of a row of '{table}' is not readable")]
     Column {
@@ -148,5 +157,15 @@ pub enum DbError {
     },
     /// Anything else the engine says.
     #[error("the database refused a statement")]
-    Refused(#[source] Box<sqlx::Error>),
+    Refused(#[source] Cause),
+}
+
+impl DbError {
+    fn late() -> Self {
+        Self::Unavailable("no answer in time".into())
+    }
+
+    fn closed() -> Self {
+        Self::Unavailable("the database was closed".into())
+    }
 }

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ToSql};
 
-use super::engine::{Row, WAIT};
-use super::{Arg, DbError};
+use super::engine::Row;
+use super::{Arg, DbError, WAIT};
 
 /// Connections that cannot write, each used by one thread at a time.
 pub(super) struct Near {
@@ -69,9 +69,11 @@ impl Near {
         });
         let held = match free {
             Some(held) => held,
-            None => self.connections.first().ok_or_else(closed)?.lock().unwrap_or_else(PoisonError::into_inner),
+            None => {
+                self.connections.first().ok_or_else(DbError::closed)?.lock().unwrap_or_else(PoisonError::into_inner)
+            }
         };
-        use_it(held.as_ref().ok_or_else(closed)?)
+        use_it(held.as_ref().ok_or_else(DbError::closed)?)
     }
 
     /// Ends all connections.
@@ -103,7 +105,7 @@ pub(super) fn rows<T>(
     let mut rows = statement.raw_query();
     let mut out = Vec::new();
     while let Some(row) = rows.next().map_err(classify)? {
-        out.push(read(&Row::Near(row, table))?);
+        out.push(read(&Row::Sqlite(row, table))?);
     }
     Ok(out)
 }
@@ -118,21 +120,13 @@ fn open_one(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-pub(super) fn closed() -> DbError {
-    DbError::Unavailable(Box::new(sqlx::Error::PoolClosed))
-}
-
-pub(super) fn timed_out() -> DbError {
-    DbError::Unavailable(Box::new(sqlx::Error::PoolTimedOut))
-}
-
 /// Whether another connection holds what is asked for.
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 fn refused(what: &'static str) -> DbError {
-    DbError::Refused(Box::new(sqlx::Error::Protocol(what.to_owned())))
+    DbError::Refused(what.into())
 }
 
 pub(super) fn classify(error: rusqlite::Error) -> DbError {
@@ -141,7 +135,7 @@ pub(super) fn classify(error: rusqlite::Error) -> DbError {
         return DbError::Taken;
     }
     let code = error.sqlite_error_code();
-    let error = Box::new(sqlx::Error::AnyDriverError(Box::new(error)));
+    let error = Box::new(error);
     match code {
         Some(ErrorCode::DiskFull) => DbError::Full(error),
         Some(

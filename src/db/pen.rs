@@ -11,9 +11,9 @@ use rusqlite::{CachedStatement, Connection, OpenFlags};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::engine::{Row, WAIT};
-use super::near::{self, bind, classify, closed};
-use super::{Arg, DbError, Holds};
+use super::engine::Row;
+use super::near::{self, bind, classify};
+use super::{Arg, DbError, Holds, WAIT};
 
 /// Connections for writing at most: the log's own, and some for small transactions beside it.
 const MOST: usize = 3;
@@ -46,8 +46,14 @@ impl std::fmt::Debug for Pen {
 }
 
 impl Desk {
-    /// A desk for the file at `path`; the first connection is opened, and checked, at once.
+    /// A desk for the file at `path`, which is made if it is missing; the first connection is opened, and checked, at
+    /// once.
     pub(super) fn new(path: PathBuf, holds: Holds) -> Result<Arc<Self>, DbError> {
+        let new = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let made = Connection::open_with_flags(&path, new).map_err(classify)?;
+        made.busy_timeout(WAIT).map_err(classify)?;
+        made.pragma_update(None, "journal_mode", "WAL").map_err(classify)?;
+        drop(made);
         let desk = Self { path, holds, free: Mutex::default(), room: Arc::new(Semaphore::new(MOST)) };
         let first = desk.open()?;
         desk.free().push(first);
@@ -81,7 +87,7 @@ impl Desk {
     /// Takes a connection; waits for one, but not for ever.
     pub(super) async fn pen(self: &Arc<Self>) -> Result<Pen, DbError> {
         let place = tokio::time::timeout(WAIT, Arc::clone(&self.room).acquire_owned()).await;
-        let place = place.map_err(|_| near::timed_out())?.map_err(|_| closed())?;
+        let place = place.map_err(|_| DbError::late())?.map_err(|_| DbError::closed())?;
         let kept = self.free().pop();
         let connection = kept.map_or_else(|| self.open(), Ok)?;
         Ok(Pen { connection: Some(connection), desk: Arc::clone(self), _place: place })
@@ -107,7 +113,7 @@ impl Drop for Pen {
 
 impl Pen {
     fn connection(&self) -> Result<&Connection, DbError> {
-        self.connection.as_ref().ok_or_else(closed)
+        self.connection.as_ref().ok_or_else(DbError::closed)
     }
 
     /// Closes the connection instead of giving it back.
@@ -120,7 +126,7 @@ impl Pen {
         let (mut pause, mut waited) = (Duration::from_millis(1), Duration::ZERO);
         while !self.took_lock()? {
             if waited >= WAIT {
-                return Err(near::timed_out());
+                return Err(DbError::late());
             }
             tokio::time::sleep(pause).await;
             waited += pause;
@@ -162,6 +168,11 @@ impl Pen {
         Ok(statement)
     }
 
+    /// Runs a script of statements without values.
+    pub(super) fn script(&self, sql: &str) -> Result<(), DbError> {
+        self.connection()?.execute_batch(sql).map_err(classify)
+    }
+
     /// Undoes all of it.
     pub(super) fn undo(&self) -> Result<(), DbError> {
         self.connection()?.execute_batch("ROLLBACK").map_err(classify)
@@ -170,10 +181,40 @@ impl Pen {
     /// Makes it durable.
     pub(super) fn commit(&self) -> Result<(), DbError> {
         let connection = self.connection()?;
-        let commit = || connection.execute_batch("COMMIT").map_err(classify);
-        match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(commit),
-            Ok(_) | Err(_) => commit(),
-        }
+        slowly(|| connection.execute_batch("COMMIT").map_err(classify))
     }
+
+    /// Empties the write-ahead log, which still holds the old bytes of what was overwritten.
+    pub(super) fn scrub(&self) -> Result<(), DbError> {
+        let connection = self.connection()?;
+        let truncate = || {
+            connection.busy_timeout(WAIT)?;
+            let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            connection.busy_timeout(Duration::ZERO)?;
+            Ok(busy)
+        };
+        // A reader in the way: the old bytes are then still there.
+        if slowly(truncate).map_err(classify)? == 0 { Ok(()) } else { Err(DbError::late()) }
+    }
+}
+
+/// Runs what waits for the disk, so that the other tasks of this thread go on elsewhere meanwhile.
+fn slowly<T>(waits: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(waits),
+        Ok(_) | Err(_) => waits(),
+    }
+}
+
+/// Refuses an SQLite library that cannot keep the promises.
+pub(super) fn check() -> Result<(), DbError> {
+    // Versions 3.7.0 to 3.51.2 can corrupt a write-ahead log under two connections (security.md §0).
+    const OLDEST: i32 = 3_051_003;
+    if rusqlite::version_number() < OLDEST {
+        let version = rusqlite::version();
+        return Err(DbError::Unsafe(format!(
+            "SQLite {version} can corrupt a write-ahead log under two connections; 3.51.3 or later is needed"
+        )));
+    }
+    Ok(())
 }

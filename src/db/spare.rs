@@ -1,11 +1,7 @@
 //! Databases of one's own on a PostgreSQL server, for tours and benchmarks.
 
-use std::str::FromStr as _;
-
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
-
 use super::DbError;
+use super::server::Server;
 
 /// A database that was made to be removed again.
 #[derive(Clone, Debug)]
@@ -41,13 +37,9 @@ impl Spare {
         self.order(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).await
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this room is the one that runs SQL")]
     async fn order(&self, sql: String) -> Result<(), DbError> {
-        let unavailable = |e| DbError::Unavailable(Box::new(e));
-        let options = PgConnectOptions::from_str(&format!("{}postgres", self.prefix)).map_err(unavailable)?;
-        let mut admin = options.connect().await.map_err(unavailable)?;
-        sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.map_err(unavailable)?;
-        admin.close().await.map_err(unavailable)
+        let admin = Server::at(&format!("{}postgres", self.prefix))?.connect().await?;
+        admin.script(&sql, async { Ok(()) }).await
     }
 }
 

@@ -20,7 +20,6 @@ use crate::db::{DbError, Turn, Writer};
 use crate::id::{ConsentId, DeedId, Mark, PatientId};
 use crate::model::{Purpose, Sealed};
 use crate::store::Store;
-use crate::store::rows::Head;
 use crate::store::turn::{self, NewLeaf, Write};
 use crate::vault::RowMac;
 
@@ -327,12 +326,12 @@ impl Sequencer {
         };
         self.turns.fetch_add(1, Ordering::Relaxed);
         let leaves = i64::try_from(group.len()).unwrap_or(i64::MAX);
-        let (mut turn, mut head) = take(writer, leaves).await?;
+        let (mut turn, mut head) = turn::take(writer, leaves).await?;
         if memory.is_far(&head) {
             // Other processes wrote much: read it without keeping them from their turns.
             turn.undo().await?;
             memory.read_on(&self.store).await?;
-            (turn, head) = take(writer, leaves).await?;
+            (turn, head) = turn::take(writer, leaves).await?;
         }
         let agrees = memory.meet(&mut turn, &head).await?;
         let mut current = Current::read(&mut turn, group, agrees.then_some(&*memory)).await?;
@@ -370,13 +369,6 @@ impl Sequencer {
         memory.follow(&head, chain, entries.into_iter());
         Ok(places)
     }
-}
-
-/// Begins a turn and takes the head of the log.
-async fn take(writer: &mut Writer, leaves: i64) -> Result<(Turn<'_>, Head), DbError> {
-    let mut turn = writer.begin("turn").await?;
-    let head = turn::take(&mut turn, leaves).await?.ok_or(DbError::Column { table: "log_head", column: 0 })?;
-    Ok((turn, head))
 }
 
 /// One link of the keyed chain over the leaves: order, number and bytes of all leaves so far, whose history each

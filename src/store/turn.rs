@@ -3,7 +3,7 @@
 use super::log::{LEAVES, leaf};
 use super::rows::{Head, LeafRow};
 use crate::clock::Timestamp;
-use crate::db::{Arg, Batch, DbError, Row, Turn};
+use crate::db::{Arg, Batch, DbError, Row, Turn, Writer};
 use crate::id::{ConsentId, DeedId, DeviceId, PatientId, RecordId, StatementId};
 use crate::model::{Enrolled, Sealed};
 
@@ -111,15 +111,19 @@ pub struct NewLeaf<'d> {
     pub personal: Option<&'d Sealed>,
 }
 
-/// Takes the turn: locks the head of the log until commit and tells where it stands.
-pub async fn take(turn: &mut Turn<'_>, leaves: i64) -> Result<Option<Head>, DbError> {
+/// Takes the turn: begins it, locks the head of the log until commit and tells where it stands.
+///
+/// # Errors
+/// [`DbError::Column`] when the log was not begun.
+pub async fn take(writer: &mut Writer, leaves: i64) -> Result<(Turn<'_>, Head), DbError> {
     // The update is the lock: on both engines nobody else passes here before our commit.
     const SQL: &str =
         "UPDATE log_head SET size = size + $1, updated_by = 'turn' WHERE one = 1 RETURNING size, time, chain";
-    turn.maybe("log_head", SQL, &[leaves.into()], |row| {
-        Ok(Head { size: row.int(0)? - leaves, time: Timestamp(row.int(1)?), chain: row.array(2)? })
-    })
-    .await
+    let read =
+        |row: &Row<'_>| Ok(Head { size: row.int(0)? - leaves, time: Timestamp(row.int(1)?), chain: row.array(2)? });
+    let (turn, heads) = writer.begin_with("turn", ("log_head", SQL, &[leaves.into()]), read).await?;
+    let head = heads.into_iter().next().ok_or(DbError::Column { table: "log_head", column: 0 })?;
+    Ok((turn, head))
 }
 
 /// The current revision and liveness of each consent named; unknown ones are absent.
@@ -180,21 +184,20 @@ pub async fn leaves(
         tail: "",
     };
     const HEAD: &str = "UPDATE log_head SET time = $1, chain = $2 WHERE one = 1";
-    let rows: Vec<Vec<Arg<'_>>> = (first..)
+    let rows = (first..)
         .zip(leaves)
         .map(|(index, leaf)| {
             vec![
                 index.into(),
                 leaf.patient.map_or(Arg::NoBytes, |p| p.as_bytes().to_vec().into()),
                 leaf.entry.into(),
-                leaf.personal.map_or(Arg::NoBytes, |p| p.0.as_slice().into()),
+                leaf.personal.map_or(Arg::NoBytes, |p| p.0.clone().into()),
                 "turn".into(),
             ]
         })
         .collect();
-    turn.run_rows(&SQL, &rows).await?;
-    turn.run(HEAD, &[time.0.into(), chain.into()]).await?;
-    Ok(())
+    turn.send_rows(&SQL, rows).await?;
+    turn.send(HEAD, vec![time.0.into(), chain.to_vec().into()]).await
 }
 
 /// Writes what the deed at `leaf` changes; `name` is the deed's.

@@ -241,7 +241,7 @@ fn p14_nothing_of_a_record_or_an_identifier_is_readable_on_disk_or_in_the_server
         }
         process.signal(rustix::process::Signal::TERM);
         assert_eq!(process.ended(), Some(true));
-        assert!(process.said.len() > 20, "it said next to nothing: {:?}", process.said);
+        assert!(process.said.len() > 10, "it said next to nothing: {:?}", process.said);
         let forms: Vec<Vec<u8>> = canaries.iter().flat_map(|c| scan::forms(c)).collect();
         let spoken: Vec<&String> = process.said.iter().filter(|line| scan::holds(line.as_bytes(), &forms)).collect();
         assert!(spoken.is_empty(), "{spoken:?}");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use garant::app::House;
 use garant::clock::{Clock as _, SystemClock, TestClock};
 use garant::id::{PatientId, RecordId};
+use garant::ledger::Act;
 use garant::model::{OrganisationKind, Purpose, RecordKey};
 use serde_json::{Value, json};
 
@@ -380,6 +381,35 @@ fn fh_38_pages_show_each_match_once_and_totals_count_what_may_be_seen() {
         assert_eq!(part["meta"]["tag"][0]["code"], "SUBSETTED");
         assert_eq!(part["meta"]["security"][0]["code"], "N");
         assert!(part.get("encounter").is_none() && part.get("status").is_some() && part.get("valueQuantity").is_some());
+        scene.end().await;
+    });
+}
+
+#[test]
+fn what_a_search_tells_without_showing_it_is_on_record_too() {
+    each("told", async |home| {
+        let scene = Scene::set(home, &[true]).await;
+        let house = &scene.open.house;
+        // A page is one disclosure; a counted total and a match by way of another record are one more, before it.
+        for (query, shown, disclosed, refused) in [
+            ("", 5, 1, 0),
+            ("&encounter.status=planned", 2, 2, 0),
+            ("&_has:DiagnosticReport:result:code=58410-2", 2, 2, 0),
+            ("&_total=accurate&_count=1", 1, 2, 0),
+            ("&_summary=count", 0, 1, 0),
+            ("&encounter.class=HIDDENCLASS", 0, 0, 1),
+            ("&code=none", 0, 0, 1),
+        ] {
+            let before = crate::house::entries(house).await.len();
+            let found = scene.names(0, &format!("/fhir/Observation?patient=@patient@{query}")).await;
+            let new = crate::house::entries(house).await.split_off(before);
+            let of = |act: Act| new.iter().filter(|entry| entry.act == act).count();
+            assert_eq!((found.len(), of(Act::Disclose), of(Act::Refuse)), (shown, disclosed, refused), "{query}");
+            let counted = new.iter().filter(|entry| entry.act == Act::Disclose).map(|entry| entry.records).max();
+            if query.contains("_total") || query.contains("_summary") {
+                assert_eq!(counted, Some(5), "{query}: every record counted is on record");
+            }
+        }
         scene.end().await;
     });
 }
