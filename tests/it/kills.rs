@@ -232,11 +232,11 @@ fn p33_kill_9_at_any_instant_loses_no_acknowledged_write_and_no_entry_of_a_relea
 
 #[test]
 fn a_founding_killed_anywhere_is_finished_by_asking_again() {
-    let homes = trials(3, 60);
+    let homes = trials(2, 60);
     println!("{homes} foundings, killed at random until one is done");
     for _ in 0..homes {
         each("founding", async |home| {
-            let (mut kills, mut longest) = (0, 20);
+            let (mut kills, mut longest) = (0, 40);
             loop {
                 let mut init = process::init(home);
                 let lives = Duration::from_millis(home.dice.below(longest) as u64);
@@ -250,7 +250,7 @@ fn a_founding_killed_anywhere_is_finished_by_asking_again() {
                     None => init.kill(),
                 }
                 kills += 1;
-                longest += 40;
+                longest = longest * 3 / 2;
             }
             println!("killed {kills} times");
             // A house that stands is not founded again.

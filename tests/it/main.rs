@@ -41,3 +41,5 @@ mod logs;
 mod possession;
 mod revoked;
 mod searching;
+mod shares;
+mod tokens;
