@@ -157,6 +157,18 @@ impl House {
     /// # Errors
     /// [`Cannot`] with what is wrong and, where there is one, the remedy.
     pub async fn open(means: Means) -> Result<(Arc<Self>, Chores), Cannot> {
+        Self::open_as(means, true).await
+    }
+
+    /// As [`House::open`], when the anchor of the log is lost: the log as it is now becomes the anchored one.
+    ///
+    /// # Errors
+    /// [`Cannot`].
+    pub async fn open_with_new_anchor(means: Means) -> Result<(Arc<Self>, Chores), Cannot> {
+        Self::open_as(means, false).await
+    }
+
+    async fn open_as(means: Means, anchored: bool) -> Result<(Arc<Self>, Chores), Cannot> {
         let store = Store::open(&store_settings(&means, false)).await?;
         let deployment = store
             .deployment()
@@ -171,7 +183,9 @@ impl House {
         let setup = keystore(&means, &deployment, false).await?;
         let keyring = Keyring::open(setup).await?;
         let (house, chores) = Self::assemble(means, store, keyring)?;
-        if house.publisher.check().await?.size == 0 {
+        let publisher = &house.publisher;
+        let head = if anchored { publisher.check().await? } else { publisher.check_unanchored().await? };
+        if head.size == 0 {
             // Founding was cut off before the first leaf.
             house.write_genesis().await?;
         }
@@ -179,23 +193,41 @@ impl House {
         Ok((house, chores))
     }
 
-    /// Founds a new house in an empty folder: databases, keys and the first leaf of the log.
+    /// Founds a new house: databases, keys and the first leaf of the log, which is what completes it. A founding that
+    /// was cut off is taken up where it ended: whatever exists is opened, never replaced.
     ///
     /// # Errors
-    /// [`Cannot`]; a folder that holds one already is left as it is.
+    /// [`Cannot`]; a house that stands already is left as it is.
     pub(super) async fn found(means: Means) -> Result<(Arc<Self>, Chores), Cannot> {
         means.config.save_new(&means.folder)?;
         let store = Store::open(&store_settings(&means, true)).await?;
-        if store.deployment().await?.is_some() {
+        if store.head().await?.is_some_and(|head| head.size > 0) {
             return Err(Cannot::Mismatch("this store was founded before; nothing was changed".to_owned()));
         }
-        let id = DeedId::random(&*means.chance).map_err(|_| Cannot::Key)?;
-        let deployment = Deployment { id: *id.as_bytes(), base_url: means.config.base_url.clone() };
+        // Named first: every key that is made is bound to the name.
+        let deployment = match store.deployment().await? {
+            Some(named) if named.base_url == means.config.base_url => named,
+            Some(named) => {
+                let reason = format!("this store was named for {}; nothing was changed", named.base_url);
+                return Err(Cannot::Mismatch(reason));
+            }
+            None => {
+                let id = DeedId::random(&*means.chance).map_err(|_| Cannot::Key)?;
+                let new = Deployment { id: *id.as_bytes(), base_url: means.config.base_url.clone() };
+                store.found(&new, means.clock.now()).await?;
+                new
+            }
+        };
         let setup = keystore(&means, &deployment, true).await?;
-        let keyring = Keyring::init(setup).await?;
-        keyring.enroller().enrol(NOBODY).await?;
+        let keyring = match Keyring::init(setup.clone()).await {
+            Err(VaultError::Keystore(DbError::Taken)) => Keyring::open(setup).await?,
+            made => made?,
+        };
+        match keyring.enroller().enrol(NOBODY).await {
+            Ok(()) | Err(VaultError::Keystore(DbError::Taken)) => {}
+            Err(other) => return Err(other.into()),
+        }
         store.begin_log().await?;
-        store.found(&deployment, means.clock.now()).await?;
         let (house, chores) = Self::assemble(means, store, keyring)?;
         house.write_genesis().await?;
         house.publisher.publish().await?;
@@ -318,7 +350,7 @@ fn root(means: &Means, create: bool) -> Result<Arc<dyn Root>, Cannot> {
     Ok(match &means.config.root {
         RootConfig::File { .. } => {
             let path = means.folder.join("root.json");
-            let file = if create {
+            let file = if create && !path.exists() {
                 FileRoot::create(&path, &means.passphrase, chance)?
             } else {
                 FileRoot::open(&path, &means.passphrase, chance)?

@@ -40,6 +40,11 @@ pub(super) enum Command {
         #[command(flatten)]
         opening: Opening,
     },
+    /// Accept the log as it is when its anchor is lost: after a move without it, or for a new node
+    Anchor {
+        #[command(flatten)]
+        opening: Opening,
+    },
     /// Print the log's public key
     Key {
         #[command(flatten)]
@@ -56,6 +61,15 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Trouble> {
             let (house, chores) = opening.house().await?;
             let head = house.publisher.check().await.map_err(Trouble::of)?;
             say(format_args!("The log is sound: {} entries, the last at {}.", head.size, head.time));
+            drop(house);
+            chores.end().await;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Anchor { opening } => {
+            let (house, chores) = opening.house_with_new_anchor().await?;
+            let note = house.publisher.newest().await.map_err(Trouble::of)?;
+            say("The log is anchored from here on. Compare this checkpoint with what others kept:");
+            say(note.trim_end());
             drop(house);
             chores.end().await;
             Ok(ExitCode::SUCCESS)

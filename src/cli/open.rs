@@ -58,6 +58,12 @@ impl Opening {
         })
     }
 
+    /// Opens the house in the data folder though the anchor of its log is lost.
+    pub async fn house_with_new_anchor(&self) -> Result<(Arc<House>, Chores), Trouble> {
+        let config = Config::load(&self.data)?;
+        Ok(House::open_with_new_anchor(self.means(config)?).await?)
+    }
+
     /// Opens the house in the data folder.
     pub async fn house(&self) -> Result<(Arc<House>, Chores), Trouble> {
         let config = Config::load(&self.data)?;

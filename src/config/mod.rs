@@ -164,15 +164,19 @@ impl Config {
         Ok(config)
     }
 
-    /// Writes the settings into the data folder `folder`, which must not have any.
+    /// Writes the settings into the data folder `folder`, which must not have any others.
     pub fn save_new(&self, folder: &Path) -> Result<(), ConfigError> {
         let path = folder.join(FILE);
         self.check().map_err(|reason| ConfigError::Wrong(path.clone(), reason))?;
         let text = toml::to_string_pretty(self).map_err(|e| ConfigError::Wrong(path.clone(), e.to_string()))?;
         if path.exists() {
-            return Err(ConfigError::Wrong(path, "exists already; nothing was changed".to_owned()));
+            // The same settings: a founding that was cut off is taken up again.
+            let same = std::fs::read_to_string(&path).is_ok_and(|there| there == text);
+            let other = || ConfigError::Wrong(path, "exists already; nothing was changed".to_owned());
+            return if same { Ok(()) } else { Err(other()) };
         }
-        std::fs::write(&path, text).map_err(|e| ConfigError::Io(path, e))
+        let fresh = path.with_extension("new");
+        std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path)).map_err(|e| ConfigError::Io(path, e))
     }
 
     fn check(&self) -> Result<(), String> {

@@ -55,9 +55,6 @@ pub enum ConsentError {
     /// There are no plain words for a part of it, so it cannot be shown, so it cannot be signed.
     #[error("there are no plain words for the member '{0}', so nobody could know what they sign")]
     Unsayable(&'static str),
-    /// The asker has too many open requests with this patient.
-    #[error("too many of your requests to this patient are open")]
-    TooMany,
     /// The message of a request is empty of sense or too long.
     #[error("a message has at most 500 characters and no control characters")]
     BadMessage,

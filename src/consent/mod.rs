@@ -50,7 +50,7 @@ pub use kept::Kept;
 pub use list::{Past, View};
 pub use prepare::{Draft, Wish};
 pub use preview::Preview;
-pub use request::{LONGEST_MESSAGE, MOST_OPEN, Request, RequestId};
+pub use request::{LONGEST_MESSAGE, MOST_OPEN, OPEN_DAYS, Request, RequestId};
 pub use sentence::Language;
 pub use sign::{ConsentReceipt, Signed};
 

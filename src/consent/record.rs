@@ -71,7 +71,7 @@ impl Consents {
     }
 
     fn signer_enrolment(&self, write: &Write) -> Option<Enrolment> {
-        let Write::Signer { patient, device } = write else { return None };
+        let Write::Signer { patient, device, .. } = write else { return None };
         Some(self.ledger.enrolment(Enrolled::Device(*patient, *device), Enrolled::ACTIVE))
     }
 

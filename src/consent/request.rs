@@ -18,6 +18,9 @@ use crate::vault::{PatientKeys, Place};
 /// The most requests of one organisation that may be open with one patient: a patient is asked, not worn down.
 pub const MOST_OPEN: i64 = 20;
 
+/// How long a request stays open, in days. A yes to what was asked long ago would be a yes to another situation.
+pub const OPEN_DAYS: i64 = 90;
+
 /// The longest message, in characters.
 pub const LONGEST_MESSAGE: usize = 500;
 
@@ -29,7 +32,7 @@ pub type RequestId = DeedId;
 pub struct Request {
     /// Which.
     pub id: RequestId,
-    /// `open`, `accepted` or `declined`.
+    /// `open`, `accepted`, `declined` or `expired`.
     pub state: String,
     /// When it was made.
     pub made: Timestamp,
@@ -55,10 +58,11 @@ struct Asking<'b> {
 impl Consents {
     /// Puts a request to a patient.
     ///
-    /// Whether there is such a patient is not told: a request to nobody is answered like any other.
+    /// Whether there is such a patient is not told: a request to nobody, and one too many, are answered like any
+    /// other. Both are on record as refused.
     ///
     /// # Errors
-    /// [`ConsentError::Refused`] when the law would never honour the terms (FR-05); [`ConsentError::TooMany`].
+    /// [`ConsentError::Refused`] when the law would never honour the terms (FR-05).
     pub async fn request(
         &self,
         bearer: &Bearer,
@@ -87,12 +91,15 @@ impl Consents {
             self.refuse(id, &refused, bearer, about, keys.as_ref()).await?;
             return Err(refused);
         }
+        let refusal = |reason| Refusal { deed: id, reason, purpose: Some(bearer.purpose), policy: None };
         let Some(keys) = keys else {
-            let absent = Refusal { deed: id, reason: "absent", purpose: Some(bearer.purpose), policy: None };
-            self.ledger.refuse(absent, about, None).await?;
+            self.ledger.refuse(refusal("absent"), about, None).await?;
             return Ok(id);
         };
-        self.put(id, (patient, &asking), (terms, message), about, &keys).await
+        if !self.put(id, (patient, &asking), (terms, message), about.clone(), &keys).await? {
+            self.ledger.refuse(refusal("too-many"), about, Some(&keys)).await?;
+        }
+        Ok(id)
     }
 
     /// Puts several requests to a patient, all of them or none; how many.
@@ -132,6 +139,9 @@ impl Consents {
         let mut requests = Vec::new();
         for row in self.store.requests_of(patient).await?.iter().rev() {
             let mut request = self.read(patient, row, &keys)?;
+            if row.state == "open" && self.expired(row) {
+                "expired".clone_into(&mut request.state);
+            }
             request.name = match self.organisation(request.organisation).await {
                 Ok(place) => Some(place.name),
                 Err(ConsentError::NoGrantee) => None,
@@ -226,6 +236,7 @@ impl Consents {
         Ok(self.ledger.refuse(refusal, about, keys).await?)
     }
 
+    /// Puts it before the patient; `false` when too many of the asker's are open with them already.
     async fn put(
         &self,
         id: RequestId,
@@ -233,10 +244,11 @@ impl Consents {
         (terms, message): (&Terms, &str),
         about: Personal,
         keys: &PatientKeys,
-    ) -> Result<RequestId, ConsentError> {
+    ) -> Result<bool, ConsentError> {
         let asker = self.indexer.grantee(patient, &Grantee::Organisation(asking.organisation));
-        if self.store.open_requests(patient, &asker).await? >= MOST_OPEN {
-            return Err(ConsentError::TooMany);
+        let (most, since) = (MOST_OPEN, self.oldest_open());
+        if self.store.open_requests(patient, &asker, since).await? >= most {
+            return Ok(false);
         }
         let body = serde_json::json!({
             "made": self.clock.now().0,
@@ -248,13 +260,22 @@ impl Consents {
         let sealed = self.sealer.seal(keys, &Place::request(patient, id), body.to_string().as_bytes())?;
         let seal = self.seal_of(patient, (id, &asker), "open", &sealed).to_vec();
         let mut deed = self.ledger.prepare(id, Act::Request, about, Some(keys)).await?;
-        deed.writes.push(Write::Request(NewRequest { patient, request: id, asker, most: MOST_OPEN, seal, sealed }));
+        deed.writes.push(Write::Request(NewRequest { patient, request: id, asker, most, since, seal, sealed }));
         match self.ledger.record(deed).await {
-            Ok(Placed::Done { .. }) => Ok(id),
+            Ok(Placed::Done { .. }) => Ok(true),
             // The only thing used once here is the last free place.
-            Ok(Placed::Stale) | Err(Unrecorded::Unplaced(Unplaced::Taken)) => Err(ConsentError::TooMany),
+            Ok(Placed::Stale) | Err(Unrecorded::Unplaced(Unplaced::Taken)) => Ok(false),
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// The least name that a request still open may bear: a request is named by its deed, in the order of time.
+    fn oldest_open(&self) -> RequestId {
+        RequestId::earliest(self.clock.now().plus_secs(-OPEN_DAYS * 86_400))
+    }
+
+    fn expired(&self, row: &RequestRow) -> bool {
+        row.request < self.oldest_open()
     }
 
     async fn held(&self, patient: PatientId, id: RequestId) -> Result<RequestRow, ConsentError> {
@@ -264,7 +285,7 @@ impl Consents {
     }
 
     fn answer(&self, patient: PatientId, row: &RequestRow, state: &'static str) -> Result<Write, ConsentError> {
-        if row.state != "open" {
+        if row.state != "open" || self.expired(row) {
             return Err(ConsentError::Conflict);
         }
         let seal = self.seal_of(patient, (row.request, &row.asker), state, &row.sealed).to_vec();

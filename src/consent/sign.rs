@@ -1,6 +1,7 @@
 //! The deed sign: a prepared statement comes back signed, and holds from its turn on.
 
 use super::issued::text_hash;
+use super::signer::counter;
 use super::{ConsentError, Consents, Kept, RequestId};
 use crate::id::{ConsentId, PatientId};
 use crate::model::{Op, Statement};
@@ -90,7 +91,8 @@ impl Consents {
         };
         // Nothing is recorded that a read would not believe.
         self.checker.prove(&kept)?;
-        Ok((kept, Write::Signer { patient: said.patient, device: device.id }))
+        let counter = i64::from(counter(&signed.evidence));
+        Ok((kept, Write::Signer { patient: said.patient, device: device.id, counter }))
     }
 
     /// The first result of this statement, when it was taken before.

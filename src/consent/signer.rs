@@ -5,6 +5,7 @@ use super::{ConsentError, Consents};
 use crate::id::{DeviceId, PatientId};
 use crate::json::{self, Limits};
 use crate::model::{Device, DeviceKind};
+use crate::proof::webauthn::counter_advances;
 use crate::proof::{Evidence, base64url};
 use crate::store::rows::DeviceRow;
 
@@ -27,6 +28,12 @@ impl Consents {
             if named(evidence, &device) {
                 verify_by(&device, statement, evidence).map_err(|_| ConsentError::Unsigned)?;
                 self.made_on_our_pages(evidence)?;
+                // Asked again in the turn, where two assertions with one counter cannot both pass.
+                let stored = u32::try_from(row.counter).unwrap_or(u32::MAX);
+                counter_advances(stored, counter(evidence)).map_err(|_| {
+                    tracing::warn!(device = %row.device, "a passkey's counter did not go forward: there may be a copy");
+                    ConsentError::Unsigned
+                })?;
                 return Ok((device, row));
             }
         }
@@ -44,6 +51,14 @@ impl Consents {
         let data = json::parse(&assertion.client_data, Limits::TOKEN).map_err(|_| ConsentError::Unsigned)?;
         let origin = data.text_of("origin").ok_or(ConsentError::Unsigned)?;
         if self.origins.iter().any(|ours| ours == origin) { Ok(()) } else { Err(ConsentError::Unsigned) }
+    }
+}
+
+/// The signature counter of a passkey; 0 for a device of its own, which has none.
+pub(super) fn counter(evidence: &Evidence) -> u32 {
+    match evidence {
+        Evidence::Device(_) => 0,
+        Evidence::Passkey(assertion) => assertion.counter().unwrap_or(0),
     }
 }
 

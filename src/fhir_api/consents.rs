@@ -150,7 +150,6 @@ fn unaskable(why: &Unaskable) -> Response<Body> {
 fn refused(why: &ConsentError) -> Response<Body> {
     let (status, code) = match why {
         ConsentError::NotForYou => (StatusCode::FORBIDDEN, Code::Forbidden),
-        ConsentError::TooMany => (StatusCode::TOO_MANY_REQUESTS, Code::Throttled),
         ConsentError::NoGrantee | ConsentError::Refused { .. } | ConsentError::BadMessage => {
             (StatusCode::UNPROCESSABLE_ENTITY, Code::BusinessRule)
         }

@@ -95,6 +95,13 @@ macro_rules! ids {
                 Ok(Self(*uuid.as_bytes()))
             }
 
+            /// The least identifier that [`Self::ordered`] may make at `at` or later.
+            #[must_use]
+            pub fn earliest(at: crate::clock::Timestamp) -> Self {
+                let milliseconds = u64::try_from(at.0 / 1000).unwrap_or(0);
+                Self((u128::from(milliseconds) << 80).to_be_bytes())
+            }
+
             /// An identifier that tells nothing, not even when it was made.
             ///
             /// # Errors
@@ -153,6 +160,19 @@ ids! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn ordered_identifiers_lie_on_the_right_side_of_each_moment() {
+        use crate::clock::TestClock;
+        let (clock, chance) = (TestClock::at(Timestamp::from_secs(1_790_000_000)), crate::chance::SeededChance::new(1));
+        for _ in 0..100 {
+            let id = DeedId::ordered(&clock, &chance).unwrap();
+            let now = clock.now();
+            assert!(id >= DeedId::earliest(now) && id < DeedId::earliest(Timestamp(now.0 + 1000)));
+            clock.advance_secs(1);
+        }
+    }
 
     #[test]
     fn text_has_one_spelling_and_sorts_as_bytes_do() {

@@ -61,6 +61,9 @@ pub enum PatientError {
     /// The invitation is unknown, used up or has ended; or the account is linked already.
     #[error("this invitation does not hold, or the account is linked already")]
     NotInvited,
+    /// The row of an identifier is not as the house wrote it.
+    #[error("an identifier's row was altered: it may lead to another patient")]
+    Altered,
     /// The public key cannot be enrolled.
     #[error("this is not a public key we take: P-256 only, on the curve, as a public JWK")]
     BadKey,
@@ -99,7 +102,7 @@ impl Patients {
             since: self.clock.now(),
             seal: patient_seal(&self.mac, patient, "active").to_vec(),
         }];
-        writes.extend(identifiers.iter().map(|i| Write::Identifier { patient, tag: self.tag(i) }));
+        writes.extend(identifiers.iter().map(|i| self.naming(patient, i)));
         let whole = (Enrolled::Patient(patient), Enrolled::ACTIVE);
         self.record(patient, (Act::Enrol, "patient/enrol"), whole, &keys, writes).await?;
         Ok(patient)
@@ -108,9 +111,22 @@ impl Patients {
     /// Finds a patient by an identifier. The blind index is a hint; what is released later is bound to the patient.
     ///
     /// # Errors
-    /// [`PatientError::Db`].
+    /// [`PatientError::Db`]; [`PatientError::Altered`]: what is stored next must not land in another's record.
     pub async fn find(&self, identifier: &Identifier) -> Result<Option<PatientId>, PatientError> {
-        Ok(self.store.patient_by_tag(&self.tag(identifier)).await?)
+        let tag = self.tag(identifier);
+        let Some((patient, seal)) = self.store.patient_by_tag(&tag).await? else { return Ok(None) };
+        if self.mac.verify(&[b"identifier", patient.as_bytes(), &tag], &seal).is_err() {
+            tracing::error!("the row of an identifier was altered");
+            return Err(PatientError::Altered);
+        }
+        Ok(Some(patient))
+    }
+
+    /// The write by which `patient` is found by `identifier` from then on.
+    #[must_use]
+    pub fn naming(&self, patient: PatientId, identifier: &Identifier) -> Write {
+        let tag = self.tag(identifier);
+        Write::Identifier { patient, tag, seal: self.mac.mac(&[b"identifier", patient.as_bytes(), &tag]) }
     }
 
     /// Enrols a key with which `patient` signs.

@@ -108,8 +108,7 @@ impl Intake {
         let mut writes = Vec::new();
         for identifier in &reading.whose.identifiers {
             if self.patients.find(identifier).await.map_err(Rejected::unavailable)?.is_none() {
-                let tag = self.indexer.identifier(&identifier.system, &identifier.value);
-                writes.push(Write::Identifier { patient, tag });
+                writes.push(self.patients.naming(patient, identifier));
             }
         }
         Ok(writes)

@@ -76,11 +76,11 @@ struct Shared<'o> {
 
 impl Intake {
     /// Seals what was read into the record of `owner`: ids, version, moment and labels set, references rewritten, all
-    /// other bytes as they came. The source is dropped at the end. `current` holds what it changes.
+    /// other bytes as they came. `current` holds what it changes.
     ///
     /// # Errors
     /// [`Rejected::OtherPatient`] when it names anyone but the owner.
-    pub(super) fn prepare(&self, reading: Reading, owner: &Owner, current: &Current) -> Result<Prepared, Rejected> {
+    pub(super) fn prepare(&self, mut reading: Reading, owner: &Owner, current: &Current) -> Result<Prepared, Rejected> {
         let patient = owner.keys.patient();
         reading.whose.is(patient)?;
         let mut shared = Shared { owner, patient, links: Links::new(), at: self.clock.now() };
@@ -109,15 +109,17 @@ impl Intake {
             lowered: false,
         };
         let mut entries = Vec::with_capacity(all);
-        for (part, key) in reading.parts.iter().zip(keys) {
+        // From the end, so that the source goes as what is sealed comes: a large Bundle is not held twice.
+        while let (Some(part), Some(key)) = (reading.parts.pop(), keys.pop()) {
             let reference = format!("{}/{key}", part.kind);
             if let (None, true, Some(version)) = (part.replaces, key.is_patient(), owner.patient_resource) {
                 entries.push((part.entry, Admitted { reference, version, became: Became::Kept }));
                 continue;
             }
             let before = part.replaces.map(|_| current.facts(key)).transpose()?;
-            let (new, facts, lowered) = self.seal(&reading, part, (key, before), &shared)?;
+            let (new, facts, lowered) = self.seal(&reading, &part, (key, before), &shared)?;
             prepared.lowered |= lowered;
+            reading.cut(part.span.start);
             let version = facts.version;
             prepared.writes.push(match before {
                 Some(before) => Write::Replace { replaces: before.version, new },
@@ -127,6 +129,8 @@ impl Intake {
             let became = if before.is_some() { Became::Updated } else { Became::Created };
             entries.push((part.entry, Admitted { reference, version, became }));
         }
+        prepared.writes.reverse();
+        prepared.facts.reverse();
         for end in &reading.ends {
             let (deletion, facts) = self.end(end, current, &shared)?;
             let reference = format!("{}/{}", end.kind, end.target.key);
@@ -137,8 +141,6 @@ impl Intake {
         // The answer lists the entries as they came, whatever is done first (FH-55).
         entries.sort_by_key(|(entry, _)| *entry);
         prepared.entries.extend(entries.into_iter().map(|(_, admitted)| admitted));
-        // The source goes before the turn: a large Bundle need not be held twice.
-        drop(reading);
         Ok(prepared)
     }
 

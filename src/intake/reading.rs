@@ -135,6 +135,16 @@ impl Reading {
         self.kind.is_some_and(|kind| kind != BundleKind::Batch)
     }
 
+    /// Gives up the text from `at` on, and the memory of it each time half is gone.
+    pub(super) fn cut(&mut self, at: usize) {
+        if self.text.is_char_boundary(at) {
+            self.text.truncate(at);
+        }
+        if self.text.len() < self.text.capacity() / 2 {
+            self.text.shrink_to_fit();
+        }
+    }
+
     /// SHA-256 of the text.
     #[must_use]
     pub const fn digest(&self) -> &[u8; 32] {

@@ -50,6 +50,13 @@ pub enum Unsound {
         /// Leaves in the anchored checkpoint.
         anchored: u64,
     },
+    /// There is no anchor to hold the database against.
+    #[error(
+        "the anchor file {} is missing, so an older state of the database could not be told. Bring it back, or copy \
+         it from another node. If it is lost, compare the newest checkpoint with one that others kept, then accept \
+         the log as it is: `garant log anchor`", .0.display()
+    )]
+    Unanchored(PathBuf),
     /// The clock stands before the last leaf.
     #[error("the clock says {now}, before the last leaf of {last}: set the clock right")]
     ClockBack {
@@ -206,6 +213,19 @@ impl Publisher {
     /// # Errors
     /// [`Unsound`] with what is wrong.
     pub async fn check(&self) -> Result<Head, Unsound> {
+        let head = self.check_unanchored().await?;
+        // A log that holds its genesis alone has nothing to go back from.
+        if head.size > 1 && !self.anchor.exists() {
+            return Err(Unsound::Unanchored(self.anchor.clone()));
+        }
+        Ok(head)
+    }
+
+    /// As [`Publisher::check`], for a log whose anchor is lost: whoever asks vouches that it is the newest.
+    ///
+    /// # Errors
+    /// [`Unsound`] with what is wrong.
+    pub async fn check_unanchored(&self) -> Result<Head, Unsound> {
         let (anchored, last) = (self.anchored()?, self.store.last_checkpoint().await?);
         let head = self.store.head().await?.ok_or(Unsound::Unbegun)?;
         let now = self.clock.now();
@@ -214,8 +234,6 @@ impl Publisher {
         }
         if let Some(anchored) = &anchored {
             not_older(head.size, anchored)?;
-        } else {
-            tracing::warn!("there is no anchor yet: an older state of the database could not be told");
         }
         if let Some(row) = last.as_ref().filter(|row| !row.note.is_empty()) {
             self.vouch(row)?;

@@ -60,6 +60,12 @@ pub struct Seen {
 const LONGEST: usize = 4096;
 
 impl Assertion {
+    /// The signature counter (WebAuthn §6.1); worth something only after [`Assertion::verify`].
+    #[must_use]
+    pub fn counter(&self) -> Option<u32> {
+        self.authenticator_data.get(33..37)?.try_into().ok().map(u32::from_be_bytes)
+    }
+
     /// Verifies that this passkey answered this challenge: WA-01 to WA-06 and WA-12.
     ///
     /// # Errors

@@ -76,10 +76,11 @@ impl Store {
         self.db().maybe("consent_request", SQL, &[patient.as_bytes().into(), id.as_bytes().into()], request).await
     }
 
-    /// How many requests of an asker are open with a patient.
-    pub async fn open_requests(&self, patient: PatientId, asker: &[u8; 16]) -> Result<i64, DbError> {
-        const SQL: &str = "SELECT COUNT(*) FROM consent_request WHERE patient = $1 AND asker = $2 AND state = 'open'";
-        let args = [patient.as_bytes().into(), asker.into()];
+    /// How many requests of an asker from `since` on are open with a patient.
+    pub async fn open_requests(&self, patient: PatientId, asker: &[u8; 16], since: DeedId) -> Result<i64, DbError> {
+        const SQL: &str = "SELECT COUNT(*) FROM consent_request \
+             WHERE patient = $1 AND asker = $2 AND state = 'open' AND request >= $3";
+        let args = [patient.as_bytes().into(), asker.into(), since.as_bytes().into()];
         Ok(self.db().maybe("consent_request", SQL, &args, |row| row.int(0)).await?.unwrap_or(0))
     }
 }

@@ -37,10 +37,12 @@ impl Store {
         self.db.transact("found", vec![(SQL, args)]).await.map(|_| ())
     }
 
-    /// Finds a patient by the keyed tag of an identifier. The tag is a hint: compare after opening the record.
-    pub async fn patient_by_tag(&self, tag: &[u8; 32]) -> Result<Option<PatientId>, DbError> {
-        const SQL: &str = "SELECT patient FROM identifier WHERE tag = $1";
-        self.db.maybe("identifier", SQL, &[tag.into()], |row| Ok(PatientId::from_bytes(row.array(0)?))).await
+    /// Finds a patient by the keyed tag of an identifier, with the row's seal. The tag is a hint: compare after
+    /// opening the record.
+    pub async fn patient_by_tag(&self, tag: &[u8; 32]) -> Result<Option<(PatientId, Vec<u8>)>, DbError> {
+        const SQL: &str = "SELECT patient, seal FROM identifier WHERE tag = $1";
+        let read = |row: &Row<'_>| Ok((PatientId::from_bytes(row.array(0)?), row.bytes(1)?.to_vec()));
+        self.db.maybe("identifier", SQL, &[tag.into()], read).await
     }
 
     /// Whether the file with this keyed tag was imported.
@@ -68,7 +70,8 @@ impl Store {
 
     /// A patient's devices.
     pub async fn devices(&self, patient: PatientId) -> Result<Vec<DeviceRow>, DbError> {
-        const SQL: &str = "SELECT device, state, body, signature FROM device WHERE patient = $1 ORDER BY device";
+        const SQL: &str =
+            "SELECT device, state, body, signature, counter FROM device WHERE patient = $1 ORDER BY device";
         self.db
             .all("device", SQL, &[patient.as_bytes().into()], |row| {
                 Ok(DeviceRow {
@@ -76,6 +79,7 @@ impl Store {
                     state: row.text(1)?.to_owned(),
                     body: row.text(2)?.to_owned(),
                     signature: row.bytes(3)?.to_vec(),
+                    counter: row.int(4)?,
                 })
             })
             .await

@@ -99,6 +99,8 @@ pub struct DeviceRow {
     pub body: String,
     /// Registry signature over the body.
     pub signature: Vec<u8>,
+    /// Highest signature counter seen of a passkey.
+    pub counter: i64,
 }
 
 /// The row of `log_head`.

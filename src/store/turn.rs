@@ -15,7 +15,7 @@ pub enum Write {
     /// A new patient, or a new state of one.
     Patient { patient: PatientId, state: &'static str, since: Timestamp, seal: Vec<u8> },
     /// A way to find a patient.
-    Identifier { patient: PatientId, tag: [u8; 32] },
+    Identifier { patient: PatientId, tag: [u8; 32], seal: [u8; 32] },
     /// A device or passkey of a patient.
     Device { patient: PatientId, device: DeviceId, state: &'static str, body: String, signature: Vec<u8> },
     /// An organisation, a professional or a client; a later revision replaces the earlier.
@@ -34,8 +34,8 @@ pub enum Write {
     Consent(NewRevision),
     /// A file that this deed imports, by its keyed tag; a second deed with the same is refused as taken.
     Import { tag: [u8; 32] },
-    /// Holds a patient's signing key to being active at this very turn.
-    Signer { patient: PatientId, device: DeviceId },
+    /// Holds a patient's signing key to being active at this very turn, and the counter of a passkey to going forward.
+    Signer { patient: PatientId, device: DeviceId, counter: i64 },
     /// A request for a consent.
     Request(NewRequest),
     /// The patient's answer to an open request.
@@ -122,6 +122,8 @@ pub struct NewRequest {
     pub asker: [u8; 16],
     /// How many requests of this asker may be open.
     pub most: i64,
+    /// Requests before this one have expired and do not count.
+    pub since: DeedId,
     /// MAC over the row and what is asked.
     pub seal: Vec<u8>,
     /// What is asked.
@@ -250,9 +252,9 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                     [patient.as_bytes().into(), (*state).into(), since.0.into(), seal.as_slice().into(), name.into()];
                 turn.run(SQL, &args).await?;
             }
-            Write::Identifier { patient, tag } => {
-                const SQL: &str = "INSERT INTO identifier (patient, tag, updated_by) VALUES ($1, $2, $3)";
-                turn.run(SQL, &[patient.as_bytes().into(), tag.into(), name.into()]).await?;
+            Write::Identifier { patient, tag, seal } => {
+                const SQL: &str = "INSERT INTO identifier (patient, tag, seal, updated_by) VALUES ($1, $2, $3, $4)";
+                turn.run(SQL, &[patient.as_bytes().into(), tag.into(), seal.into(), name.into()]).await?;
             }
             Write::Device { patient, device, state, body, signature } => {
                 const SQL: &str = "INSERT INTO device (patient, device, state, body, signature, updated_by) \
@@ -275,10 +277,11 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                 const SQL: &str = "INSERT INTO import_file (tag, leaf, updated_by) VALUES ($1, $2, $3)";
                 turn.run(SQL, &[tag.into(), leaf.into(), name.into()]).await?;
             }
-            Write::Signer { patient, device } => {
-                const SQL: &str =
-                    "UPDATE device SET updated_by = $3 WHERE patient = $1 AND device = $2 AND state = 'active'";
-                one(turn.run(SQL, &[patient.as_bytes().into(), device.as_bytes().into(), name.into()]).await?)?;
+            Write::Signer { patient, device, counter } => {
+                const SQL: &str = "UPDATE device SET counter = $4, updated_by = $3 WHERE patient = $1 AND device = $2 \
+                     AND state = 'active' AND (counter < $4 OR (counter = 0 AND $4 = 0))";
+                let (patient, device) = (patient.as_bytes().into(), device.as_bytes().into());
+                one(turn.run(SQL, &[patient, device, name.into(), (*counter).into()]).await?)?;
             }
             Write::Request(request) => apply_request(turn, name, leaf, request).await?,
             Write::Answer { patient, request, state, seal } => {
@@ -346,17 +349,21 @@ async fn apply_records(
         columns: 7,
         tail: "",
     };
-    let mut heads: Vec<Vec<Arg<'_>>> = Vec::with_capacity(records.len());
-    let mut bodies: Vec<Vec<Arg<'_>>> = Vec::with_capacity(records.len());
-    for new in records {
-        let (patient, record): (Arg<'_>, Arg<'_>) = (new.patient.as_bytes().into(), new.record.as_bytes().into());
-        let sealed = new.sealed.0.as_slice().into();
-        bodies.push(vec![patient.clone(), record.clone(), 1.into(), sealed, leaf.into(), new.at.0.into(), name.into()]);
-        let (facts, found) = (new.facts.0.as_slice().into(), new.found.0.as_slice().into());
-        heads.push(vec![patient, record, 1.into(), (&new.kind).into(), facts, found, name.into()]);
+    // The arguments of a large Bundle, all at once, would weigh half as much as the Bundle.
+    for records in records.chunks(1024) {
+        let mut heads: Vec<Vec<Arg<'_>>> = Vec::with_capacity(records.len());
+        let mut bodies: Vec<Vec<Arg<'_>>> = Vec::with_capacity(records.len());
+        for new in records {
+            let (patient, record): (Arg<'_>, Arg<'_>) = (new.patient.as_bytes().into(), new.record.as_bytes().into());
+            let sealed = new.sealed.0.as_slice().into();
+            bodies.push(vec![patient.clone(), record.clone(), 1.into(), sealed, leaf.into(), new.at.0.into(), name.into()]);
+            let (facts, found) = (new.facts.0.as_slice().into(), new.found.0.as_slice().into());
+            heads.push(vec![patient, record, 1.into(), (&new.kind).into(), facts, found, name.into()]);
+        }
+        turn.run_rows(&RECORD, &heads).await?;
+        turn.run_rows(&CONTENT, &bodies).await?;
     }
-    turn.run_rows(&RECORD, &heads).await?;
-    turn.run_rows(&CONTENT, &bodies).await
+    Ok(())
 }
 
 async fn apply_consent(turn: &mut Turn<'_>, name: &'static str, leaf: i64, new: &NewRevision) -> Result<(), DbError> {
@@ -393,7 +400,7 @@ async fn apply_request(turn: &mut Turn<'_>, name: &'static str, leaf: i64, new: 
     // Counted within the turn: any number of racing requests cannot pass the limit.
     const SQL: &str = "INSERT INTO consent_request (patient, request, asker, state, seal, sealed, leaf, updated_by) \
          SELECT $1, $2, $3, 'open', $4, $5, $6, $7 WHERE (SELECT COUNT(*) FROM consent_request \
-         WHERE patient = $1 AND asker = $3 AND state = 'open') < $8";
+         WHERE patient = $1 AND asker = $3 AND state = 'open' AND request >= $9) < $8";
     let args = [
         new.patient.as_bytes().into(),
         new.request.as_bytes().into(),
@@ -403,6 +410,7 @@ async fn apply_request(turn: &mut Turn<'_>, name: &'static str, leaf: i64, new: 
         leaf.into(),
         name.into(),
         new.most.into(),
+        new.since.as_bytes().into(),
     ];
     one(turn.run(SQL, &args).await?)
 }

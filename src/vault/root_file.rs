@@ -94,10 +94,18 @@ impl FileRoot {
             hex::write(&salt),
             hex::write(&wrapped),
         );
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|_| CANNOT_WRITE)?;
+        let fresh = path.with_extension("new");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)
+            .map_err(|_| CANNOT_WRITE)?;
         // A keystore whose root key did not reach the disk is lost at the next power cut.
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|_| CANNOT_WRITE)?;
+        // Whole or not at all, and never in the place of another root key: a link does not replace.
+        std::fs::hard_link(&fresh, path).and_then(|()| std::fs::remove_file(&fresh)).map_err(|_| CANNOT_WRITE)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(|_| CANNOT_WRITE)?;
         }

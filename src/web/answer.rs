@@ -73,7 +73,6 @@ impl From<ConsentError> for Problem {
                 StatusCode::CONFLICT
             }
             ConsentError::Unknown => StatusCode::NOT_FOUND,
-            ConsentError::TooMany => StatusCode::TOO_MANY_REQUESTS,
             ConsentError::Unavailable(source) => {
                 tracing::error!(error = %source, "a deed over a consent failed");
                 StatusCode::SERVICE_UNAVAILABLE

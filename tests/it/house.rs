@@ -270,6 +270,12 @@ impl Home {
         Open { house, chores }
     }
 
+    /// Opens the house though the anchor of its log is gone.
+    pub async fn open_with_new_anchor(&self) -> Result<Open, Cannot> {
+        let (house, chores) = House::open_with_new_anchor(self.means(self.path())).await?;
+        Ok(Open { house, chores })
+    }
+
     /// Opens the house from another folder, its databases behind `address`.
     pub async fn open_through(&self, folder: &Path, address: std::net::SocketAddr) -> Open {
         let mut means = self.means(folder);
@@ -287,7 +293,7 @@ impl Home {
     /// The folder of another node over the same databases.
     pub fn node(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        for file in ["garant.toml", "root.json"] {
+        for file in ["garant.toml", "root.json", "anchor"] {
             std::fs::copy(self.path().join(file), folder.path().join(file)).unwrap();
         }
         folder

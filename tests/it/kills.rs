@@ -230,6 +230,42 @@ fn p33_kill_9_at_any_instant_loses_no_acknowledged_write_and_no_entry_of_a_relea
     });
 }
 
+#[test]
+fn a_founding_killed_anywhere_is_finished_by_asking_again() {
+    let homes = trials(2, 60);
+    println!("{homes} foundings, killed at random until one is done");
+    for _ in 0..homes {
+        each("founding", async |home| {
+            let (mut kills, mut longest) = (0, 40);
+            loop {
+                let mut init = process::init(home);
+                let lives = Duration::from_millis(home.dice.below(longest) as u64);
+                match init.ended_within(lives) {
+                    Some(well) => {
+                        // The one before may have been killed when all was done.
+                        let stands = init.said.iter().any(|line| line.contains("founded before"));
+                        assert!(well || stands, "{:?}", init.said);
+                        break;
+                    }
+                    None => init.kill(),
+                }
+                kills += 1;
+                longest = longest * 3 / 2;
+            }
+            println!("killed {kills} times");
+            // A house that stands is not founded again.
+            let mut again = process::init(home);
+            assert_eq!(again.ended(), Some(false));
+            assert!(again.said.iter().any(|line| line.contains("founded before")), "{:?}", again.said);
+            let open = home.open().await.unwrap();
+            let scene = Scene::set(&open.house, &home.canary()).await;
+            scene.grant(&open.house).await;
+            cast::read(&open.house, &scene.clinic.bearer(), scene.record).await.unwrap();
+            open.close().await;
+        });
+    }
+}
+
 /// Deposits one after the other, each awaited; how many were acknowledged and how many flushes were seen meanwhile.
 async fn flushed(process: &Process, scene: &Scene, token: &str, told: &std::path::Path) {
     let commits = trials(25, 500);

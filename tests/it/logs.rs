@@ -199,6 +199,29 @@ async fn join_all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
 }
 
 #[test]
+fn p28_a_house_whose_anchor_is_gone_opens_only_when_the_log_is_accepted_as_it_is() {
+    each("P28 anchor", async |home| {
+        let open = home.found().await;
+        Scene::set(&open.house, &home.canary()).await;
+        open.close().await;
+        let anchor = home.path().join("anchor");
+        let kept = std::fs::read(&anchor).unwrap();
+        std::fs::remove_file(&anchor).unwrap();
+        for _ in 0..2 {
+            let refused = home.open().await.err();
+            assert!(matches!(refused, Some(Cannot::Unsound(Unsound::Unanchored(_)))), "{refused:?}");
+            assert!(!anchor.exists(), "looking at it made a new one");
+        }
+        home.open_with_new_anchor().await.unwrap().close().await;
+        assert!(anchor.exists());
+        home.open().await.unwrap().close().await;
+        // An older anchor that is brought back is as good as the newer one: nothing is older than it says.
+        std::fs::write(&anchor, kept).unwrap();
+        home.open().await.unwrap().close().await;
+    });
+}
+
+#[test]
 fn p07_p28_an_older_store_under_a_newer_anchor_does_not_open_and_a_newer_one_does() {
     // A copy of the files is the backup; on PostgreSQL a database template would say the same of the same code.
     house::on(Engine::Sqlite, "P07", &async |home: &Home| {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::house::PASSPHRASE;
+use crate::house::{BASE, Home, PASSPHRASE};
 
 /// How long a process may take to answer on a loaded machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -26,6 +26,16 @@ pub fn garant(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_garant"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
     command
+}
+
+/// `garant init`, on its way.
+pub fn init(home: &Home) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_garant"));
+    command.args(["init", "--development", "--base-url", BASE, "--data"]).arg(home.path());
+    for (name, url) in [("--store", &home.config.store), ("--keystore", &home.config.keystore)] {
+        command.args(url.iter().flat_map(|url| [name, url.as_str()]));
+    }
+    Process::spawn(command)
 }
 
 impl Process {
@@ -104,7 +114,12 @@ impl Process {
 
     /// Waits for its end; whether it ended well, `None` when it goes on.
     pub fn ended(&mut self) -> Option<bool> {
-        let until = Instant::now() + PATIENCE;
+        self.ended_within(PATIENCE)
+    }
+
+    /// As [`Process::ended`], waiting no longer than this.
+    pub fn ended_within(&mut self, time: Duration) -> Option<bool> {
+        let until = Instant::now() + time;
         while Instant::now() < until {
             if let Some(status) = self.child.try_wait().unwrap() {
                 while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
@@ -112,7 +127,7 @@ impl Process {
                 }
                 return Some(status.success());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(5));
         }
         None
     }

@@ -33,12 +33,14 @@ COMMENT ON COLUMN patient.updated_by IS 'Name of the transaction.';
 CREATE TABLE identifier (
     patient BYTEA NOT NULL,
     tag BYTEA NOT NULL,
+    seal BYTEA NOT NULL,
     updated_by TEXT NOT NULL,
     PRIMARY KEY (patient, tag)
 );
 COMMENT ON TABLE identifier IS 'Finds a patient by a keyed blind index of an identifier.';
 COMMENT ON COLUMN identifier.patient IS 'Whose identifier.';
 COMMENT ON COLUMN identifier.tag IS 'HMAC of system and value, 32 bytes.';
+COMMENT ON COLUMN identifier.seal IS 'MAC over patient and tag.';
 COMMENT ON COLUMN identifier.updated_by IS 'Name of the transaction.';
 CREATE UNIQUE INDEX identifier_tag ON identifier (tag);
 
@@ -48,6 +50,7 @@ CREATE TABLE device (
     state TEXT NOT NULL,
     body TEXT NOT NULL,
     signature BYTEA NOT NULL,
+    counter BIGINT NOT NULL DEFAULT 0,
     updated_by TEXT NOT NULL,
     PRIMARY KEY (patient, device)
 );
@@ -57,6 +60,7 @@ COMMENT ON COLUMN device.device IS 'Device id, 16 bytes.';
 COMMENT ON COLUMN device.state IS 'active or removed.';
 COMMENT ON COLUMN device.body IS 'The enrolment as signed: canonical JSON with the public key.';
 COMMENT ON COLUMN device.signature IS 'Registry signature over body.';
+COMMENT ON COLUMN device.counter IS 'Highest signature counter seen of a passkey; 0 for what has none.';
 COMMENT ON COLUMN device.updated_by IS 'Name of the transaction.';
 
 CREATE TABLE account (

@@ -36,6 +36,8 @@ CREATE TABLE identifier (
     patient BLOB NOT NULL,
     -- HMAC of system and value, 32 bytes.
     tag BLOB NOT NULL,
+    -- MAC over patient and tag.
+    seal BLOB NOT NULL,
     -- Name of the transaction.
     updated_by TEXT NOT NULL,
     PRIMARY KEY (patient, tag)
@@ -54,6 +56,8 @@ CREATE TABLE device (
     body TEXT NOT NULL,
     -- Registry signature over body.
     signature BLOB NOT NULL,
+    -- Highest signature counter seen of a passkey; 0 for what has none.
+    counter INTEGER NOT NULL DEFAULT 0,
     -- Name of the transaction.
     updated_by TEXT NOT NULL,
     PRIMARY KEY (patient, device)

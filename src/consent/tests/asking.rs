@@ -1,7 +1,7 @@
 //! Requests and their answers.
 
-use super::world::World;
-use crate::consent::{ConsentError, MOST_OPEN, Signed, Wish};
+use super::world::{DAY, World};
+use crate::consent::{ConsentError, MOST_OPEN, OPEN_DAYS, Signed, Wish};
 use crate::id::PatientId;
 use crate::ledger::Act;
 use crate::model::{Grantee, Purpose};
@@ -84,10 +84,42 @@ async fn a_patient_is_asked_and_not_worn_down() {
     let terms = world.terms(&["Observation.rs"]);
     let all = (0..MOST_OPEN + 6).map(|_| house.consents.request(&martin, me.patient, &terms, ""));
     let answers = crate::consent::tests::races::all(all).await;
-    let taken = answers.iter().filter(|a| a.is_ok()).count();
-    assert_eq!(i64::try_from(taken).unwrap(), MOST_OPEN);
+    // Were one too many answered otherwise, it would tell that there is such a patient.
+    assert!(answers.iter().all(Result::is_ok));
+    let open = async || i64::try_from(house.consents.requests(me.patient).await.unwrap().len()).unwrap();
+    assert_eq!(open().await, MOST_OPEN);
+    let refused: Vec<_> = world.leaves().await.into_iter().filter_map(|leaf| leaf.reason).collect();
+    assert_eq!((refused.len(), refused[0].code()), (6, "too-many"));
     let id = house.consents.requests(me.patient).await.unwrap()[0].id;
     house.consents.decline(me.patient, id).await.unwrap();
     house.consents.request(&martin, me.patient, &terms, "").await.unwrap();
+    assert_eq!(open().await, MOST_OPEN + 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_answered_expires_and_makes_room() {
+    let world = World::new().await;
+    let me = world.patient().await;
+    let (consents, martin) = (&world.house.consents, world.bearer(world.martin));
+    let terms = world.terms(&["Observation.rs"]);
+    for _ in 0..MOST_OPEN {
+        consents.request(&martin, me.patient, &terms, "").await.unwrap();
+    }
+    world.clock.advance_secs(OPEN_DAYS * DAY - 1);
+    let last = consents.requests(me.patient).await.unwrap();
+    assert!(last.iter().all(|r| r.state == "open"));
+    consents.decline(me.patient, last[1].id).await.unwrap();
+    world.clock.advance_secs(2);
+    let seen = consents.requests(me.patient).await.unwrap();
+    assert_eq!((seen[0].state.as_str(), seen[1].state.as_str()), ("expired", "declined"));
+    assert!(matches!(consents.decline(me.patient, seen[0].id).await, Err(ConsentError::Conflict)));
+    let terms = world.terms(&["Observation.rs"]);
+    let draft = world.draft(&me, Wish::Grant(terms.clone())).await.unwrap();
+    let signed = Signed { answers: Some(seen[0].id), ..me.signed(&draft.statement) };
+    assert!(matches!(consents.sign(me.patient, &signed).await, Err(ConsentError::Conflict)));
+    let id = consents.request(&martin, me.patient, &terms, "").await.unwrap();
+    let newest = &consents.requests(me.patient).await.unwrap()[0];
+    assert_eq!((newest.id, newest.state.as_str()), (id, "open"));
     world.end().await;
 }

@@ -126,6 +126,28 @@ async fn a_passkey_signs_on_our_pages_with_the_person_verified() {
     world.end().await;
 }
 
+/// WA-07: a copy of a passkey shows in a counter that stands still or goes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_whose_counter_does_not_go_forward_signs_nothing() {
+    let world = World::new().await;
+    let patient = world.house.patients.enrol(&[]).await.unwrap();
+    let me = world.device_of(patient, World::passkey()).await;
+    let sign = async |counter: u32| {
+        let draft = world.draft(&me, Wish::Grant(world.terms(&["Observation.rs"]))).await.unwrap();
+        let signed = me.counted(&draft.statement, (ORIGIN, 0x05), counter);
+        world.house.consents.sign(patient, &signed).await
+    };
+    for (counter, good) in [(0, true), (0, true), (7, true), (7, false), (6, false), (0, false), (8, true)] {
+        let done = sign(counter).await;
+        assert_eq!(done.is_ok(), good, "{counter}: {done:?}");
+        assert!(good || matches!(done, Err(ConsentError::Unsigned)));
+    }
+    // Two at once with one counter: the turn lets one pass.
+    let both = crate::consent::tests::races::all((0..2).map(|_| sign(9))).await;
+    assert_eq!(both.iter().filter(|done| done.is_ok()).count(), 1, "{both:?}");
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_the_law_would_never_honour_is_not_even_drafted() {
     let world = World::new().await;

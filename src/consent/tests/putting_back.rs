@@ -6,6 +6,7 @@ use crate::consent::{ConsentError, Wish};
 use crate::db::Arg;
 use crate::fhir::Handling;
 use crate::id::{DeedId, DeviceId};
+use crate::identity::{Identifier, PatientError};
 use crate::ledger::merkle::{Frontier, leaf_hash};
 use crate::ledger::{Act, Footing, Personal, Unsound};
 use crate::model::{Bearer, Device, Interaction, RecordFacts, RecordKey};
@@ -112,6 +113,23 @@ async fn a_removed_key_whose_older_row_is_put_back_signs_nothing() {
     let signed = world.done(&me, Wish::Grant(world.terms(&["Observation.rs"]))).await;
     assert!(matches!(signed, Err(ConsentError::Conflict)), "{signed:?}");
     assert_eq!(last_reason(&world).await, "row-altered");
+    world.end().await;
+}
+
+/// What is found through an identifier is stored under the patient it leads to.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identifier_that_was_turned_to_another_patient_finds_nobody() {
+    const TURN: &str = "UPDATE identifier SET patient = $1";
+    let world = World::new().await;
+    let identifier = Identifier { system: "urn:oid:1.2.3".into(), value: "17".into() };
+    let patient = world.house.patients.enrol(std::slice::from_ref(&identifier)).await.unwrap();
+    let other = world.patient().await;
+    assert_eq!(world.house.patients.find(&identifier).await.unwrap(), Some(patient));
+    sql(&world, TURN, vec![other.patient.as_bytes().to_vec().into()]).await;
+    let found = world.house.patients.find(&identifier).await;
+    assert!(matches!(found, Err(PatientError::Altered)), "{found:?}");
+    sql(&world, TURN, vec![patient.as_bytes().to_vec().into()]).await;
+    assert_eq!(world.house.patients.find(&identifier).await.unwrap(), Some(patient));
     world.end().await;
 }
 

@@ -309,11 +309,17 @@ impl Me {
 
     /// What a passkey answers on `origin`, with these flags.
     pub(crate) fn assertion(&self, statement: &[u8], origin: &str, flags: u8) -> Signed {
+        self.counted(statement, (origin, flags), 0)
+    }
+
+    /// The same with a signature counter.
+    pub(crate) fn counted(&self, statement: &[u8], (origin, flags): (&str, u8), counter: u32) -> Signed {
         let challenge = base64url::encode(&challenge_of(statement));
         let client_data = format!(r#"{{"type":"webauthn.get","challenge":"{challenge}","origin":"{origin}"}}"#);
         let sha256 = |bytes: &[u8]| ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().to_vec();
         let mut data = sha256(b"sante.example");
-        data.extend([flags, 0, 0, 0, 0]);
+        data.push(flags);
+        data.extend(counter.to_be_bytes());
         let said = [data.clone(), sha256(client_data.as_bytes())].concat();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &self.pkcs8, &rng()).unwrap();
         let assertion = Assertion {

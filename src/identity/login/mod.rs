@@ -321,6 +321,7 @@ impl From<PatientError> for LoginError {
             PatientError::NotInvited => Self::NotLinked { invited: true },
             PatientError::Unknown => Self::NotLinked { invited: false },
             PatientError::Enrolled
+            | PatientError::Altered
             | PatientError::BadKey
             | PatientError::Db(_)
             | PatientError::Vault(_)
