@@ -248,9 +248,8 @@ pub async fn apply(turn: &mut Turn<'_>, name: &'static str, leaf: i64, writes: &
                 const SQL: &str = "INSERT INTO patient (patient, state, since, seal, updated_by) VALUES ($1, $2, $3, $4, $5) \
                      ON CONFLICT (patient) DO UPDATE SET state = excluded.state, seal = excluded.seal, \
                      updated_by = excluded.updated_by";
-                let args =
-                    [patient.as_bytes().into(), (*state).into(), since.0.into(), seal.as_slice().into(), name.into()];
-                turn.run(SQL, &args).await?;
+                let (since, seal) = (since.0.into(), seal.as_slice().into());
+                turn.run(SQL, &[patient.as_bytes().into(), (*state).into(), since, seal, name.into()]).await?;
             }
             Write::Identifier { patient, tag, seal } => {
                 const SQL: &str = "INSERT INTO identifier (patient, tag, seal, updated_by) VALUES ($1, $2, $3, $4)";
@@ -356,7 +355,15 @@ async fn apply_records(
         for new in records {
             let (patient, record): (Arg<'_>, Arg<'_>) = (new.patient.as_bytes().into(), new.record.as_bytes().into());
             let sealed = new.sealed.0.as_slice().into();
-            bodies.push(vec![patient.clone(), record.clone(), 1.into(), sealed, leaf.into(), new.at.0.into(), name.into()]);
+            bodies.push(vec![
+                patient.clone(),
+                record.clone(),
+                1.into(),
+                sealed,
+                leaf.into(),
+                new.at.0.into(),
+                name.into(),
+            ]);
             let (facts, found) = (new.facts.0.as_slice().into(), new.found.0.as_slice().into());
             heads.push(vec![patient, record, 1.into(), (&new.kind).into(), facts, found, name.into()]);
         }

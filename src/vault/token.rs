@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
 use josekit::jwk::KeyPair as _;
+use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
 use josekit::jws::alg::ecdsa::EcdsaJwsSigner;
 use josekit::jws::{ES256, JwsHeader, serialize_compact};
 use ring::digest::{SHA256, digest};
