@@ -43,3 +43,5 @@ mod projected;
 mod possession;
 mod revoked;
 mod searching;
+mod shares;
+mod tokens;
