@@ -233,6 +233,8 @@ const ROWS: [(&str, &str, &str); 33] = [
 struct Cast {
     tokens: BTreeMap<&'static str, (String, Scene, RecordKey)>,
     consents: BTreeMap<&'static str, ConsentId>,
+    /// The house's: an assertion made by another is of the future when the machine is slow.
+    clock: TestClock,
 }
 
 impl Cast {
@@ -280,7 +282,7 @@ impl Cast {
                 _ => {}
             }
         }
-        Self { tokens, consents }
+        Self { tokens, consents, clock: clock.clone() }
     }
 
     async fn ask(&self, at: SocketAddr, actor: &str, method: &str, path: &str) -> Answer {
@@ -297,7 +299,7 @@ impl Cast {
         let body = match (method, path.as_str()) {
             ("GET" | "DELETE", _) => String::new(),
             ("PUT", _) => cast::with_id(&cast::observation(scene.patient.id, "changed"), scene.record),
-            ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", SystemClock.now()),
+            ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", self.clock.now()),
             ("POST", "/api/consents/prepare") => {
                 serde_json::json!({ "wish": "grant", "language": "fr", "terms": terms }).to_string()
             }
