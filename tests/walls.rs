@@ -49,13 +49,13 @@ const HOUSE: &[Room] = &[
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
     Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["base64", "thiserror", "tokio"]),
     // doors: hold nothing
-    Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "http_body_util", "thiserror", "tokio", "tracing"]),
+    Room("http",       &["chance", "fhir", "identity", "model", "release"], &["axum", "governor", "http_body_util", "hyper", "thiserror", "tokio", "tracing", "std::net"]),
     Room("oauth",      &["http", "id", "identity", "json"], &["axum", "serde_json", "tracing"]),
     Room("fhir_api",   &["clock", "fhir", "http", "id", "identity", "intake", "model", "release"], &["axum", "tracing"]),
     Room("web",        &["consent", "http", "id", "identity", "json", "model", "proof"], &["axum", "serde_json", "tracing"]),
     // roof: put together, nothing lives here
     Room("config",     &["secret"], &["serde", "thiserror", "toml", "url", "std::env", "std::fs", "std::net"]),
-    Room("app",        EVERY_ROOM, &["ring", "serde", "serde_json", "axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tower", "tracing", "std::fs", "std::net"]),
+    Room("app",        EVERY_ROOM, &["ring", "serde", "serde_json", "axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tokio_io_timeout", "tower", "tracing", "std::fs", "std::net"]),
     Room("bench",      EVERY_ROOM, &["axum", "ring", "thiserror", "tokio", "std::fs", "std::net", "std::process", "std::thread"]),
     Room("cli",        EVERY_ROOM, &["axum", "clap", "hyper", "hyper_util", "http_body_util", "indicatif", "rustix", "serde_json", "thiserror", "tokio", "tracing", "tracing_subscriber", "std::env", "std::fs", "std::net", "std::process", "std::thread"]),
     Room("main",       &["cli"], &["mimalloc", "std::process"]),

@@ -1,27 +1,37 @@
 //! The HTTP server: connections with limits, all doors behind one guard.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
 use axum::middleware::from_fn_with_state;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 
 use super::House;
-use crate::http::{Nonces, Sound, guard, offer_nonce, shut_unless_sound};
+use crate::config::Doors;
+use crate::http::{Limits, Nonces, Peer, Shares, Sound, guard, offer_nonce, share, shut_unless_sound};
 use crate::{fhir_api, oauth, web};
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 1024;
 /// How long a client may take for its headers (security E06: the usual server waits for ever).
 const HEADERS: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of its answer.
+const SENDING: Duration = Duration::from_secs(30);
+/// Routes that end something: never counted, never turned away.
+const STOPS: [&str; 1] = ["/api/consents/{id}/revoke"];
 /// How long connections may finish their answer when the server ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -54,13 +64,30 @@ pub fn router(house: &Arc<House>) -> Router {
         .merge(web)
         .nest("/fhir", fhir)
         .layer(from_fn_with_state(nonces, offer_nonce))
+        .layer(from_fn_with_state(shares(house), share))
         .layer(from_fn_with_state(Arc::clone(&house.chance), guard))
+}
+
+fn shares(house: &House) -> Arc<Shares> {
+    let doors = &house.config.doors;
+    let limits = Limits {
+        per_second: doors.per_second,
+        strangers_per_second: doors.strangers_per_second,
+        at_once: doors.at_once,
+        bodies: doors.bodies_mib.saturating_mul(1024 * 1024),
+        fronts: doors.fronts.clone(),
+        stops: &STOPS,
+    };
+    Arc::new(Shares::new(limits, Arc::clone(&house.authenticator)))
 }
 
 /// A listening server.
 pub struct Listening {
     listener: TcpListener,
     router: Router,
+    /// Connections from one address, at most, and the addresses for which that does not hold.
+    each: usize,
+    fronts: Vec<IpAddr>,
 }
 
 /// Why nobody can be heard.
@@ -80,7 +107,7 @@ pub enum Deaf {
 /// [`Deaf`].
 pub async fn listen(address: SocketAddr, router: Router) -> Result<Listening, Deaf> {
     match TcpListener::bind(address).await {
-        Ok(listener) => Ok(Listening { listener, router }),
+        Ok(listener) => Ok(Listening { listener, router, each: CONNECTIONS, fronts: Vec::new() }),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Deaf::InUse(address)),
         Err(error) => Err(Deaf::Io(address, error)),
     }
@@ -95,11 +122,18 @@ impl Listening {
         self.listener.local_addr()
     }
 
+    /// Holds each address to as many connections as the settings say.
+    #[must_use]
+    pub fn sharing(self, doors: &Doors) -> Self {
+        Self { each: doors.connections, fronts: doors.fronts.clone(), ..self }
+    }
+
     /// Serves until `end` turns true, then lets answers finish.
     pub async fn serve(self, end: watch::Receiver<bool>) {
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         let mut connections = JoinSet::new();
         let mut ending = end.clone();
+        let crowd = Crowd::default();
         loop {
             let Ok(place) = Arc::clone(&room).acquire_owned().await else { break };
             let accepted = tokio::select! {
@@ -107,11 +141,17 @@ impl Listening {
                 _ = ending.wait_for(|end| *end) => break,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, from)) => {
+                    let peer = from.ip().to_canonical();
+                    let each = if self.fronts.contains(&peer) { CONNECTIONS } else { self.each };
+                    let Some(one) = crowd.join(peer, each) else {
+                        tracing::debug!("one address holds as many connections as it may");
+                        continue;
+                    };
                     let (router, end) = (self.router.clone(), end.clone());
                     connections.spawn(async move {
-                        connection(stream, router, end).await;
-                        drop(place);
+                        connection(stream, Peer(peer), router, end).await;
+                        drop((place, one));
                     });
                 }
                 // Out of file descriptors or the like: wait for some to be given back rather than spin.
@@ -127,14 +167,58 @@ impl Listening {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut end: watch::Receiver<bool>) {
+/// How many connections each address holds.
+#[derive(Clone, Default)]
+struct Crowd(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of the connections of an address.
+struct One(Crowd, IpAddr);
+
+impl Crowd {
+    fn held(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more from `address`, unless it has `most` already.
+    fn join(&self, address: IpAddr, most: usize) -> Option<One> {
+        let mut held = self.held();
+        let count = held.entry(address).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        drop(held);
+        Some(One(self.clone(), address))
+    }
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        let mut held = self.0.held();
+        if let Some(count) = held.get_mut(&self.1) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                held.remove(&self.1);
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: Peer, router: Router, mut end: watch::Receiver<bool>) {
     // Small answers must not wait for more to come.
     drop(stream.set_nodelay(true));
+    let mut stream = Box::pin(TimeoutStream::new(stream));
+    stream.as_mut().set_write_timeout_pinned(Some(SENDING));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS)
         .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut served = std::pin::pin!(served);
     tokio::select! {
         done = served.as_mut() => return log_end(done),

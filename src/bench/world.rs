@@ -1,5 +1,6 @@
 //! A house in a folder of its own: one organisation, one physician, one client, and the patients.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::{BASE_URL, PASSPHRASE, Plan, Trouble};
 use crate::app::{Chores, House, Means, found};
 use crate::chance::SystemChance;
 use crate::clock::{Stopwatch, SystemClock};
-use crate::config::{Config, RootConfig};
+use crate::config::{Config, Doors, RootConfig};
 use crate::db::Spare;
 use crate::directory::{Client, Organisation, Party, Professional, Profile};
 use crate::id::{ClientId, OrganisationId, ProfessionalId};
@@ -48,6 +49,18 @@ pub(super) fn means(folder: PathBuf, config: Config) -> Means {
         passphrase: Secret::new(PASSPHRASE.to_owned()),
         clock: Arc::new(SystemClock),
         chance: Arc::new(SystemChance::new()),
+    }
+}
+
+/// No limit on what one client may ask for: its load is what is measured.
+fn doors() -> Doors {
+    let most = NonZeroU32::MIN.saturating_add(999_999);
+    Doors {
+        per_second: most,
+        strangers_per_second: most,
+        at_once: usize::MAX,
+        connections: usize::MAX,
+        ..Doors::default()
     }
 }
 
@@ -102,7 +115,7 @@ pub(super) async fn found_at(
         root: RootConfig::File { in_production: false },
         readers: plan.readers,
         checkpoint_secs: 1,
-        doors: crate::config::Doors::default(),
+        doors: doors(),
         origins: Vec::new(),
     };
     let founded = found(means(folder.clone(), config)).await?;

@@ -106,7 +106,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
     let base_url = format!("http://{}/fhir", args.listen);
     let (house, chores, cast) =
         open_demo(&args.data, &base_url, args.databases, |line| say(format_args!("  {line}"))).await?;
-    let listening = listen(args.listen, router(&house)).await?;
+    let listening = listen(args.listen, router(&house)).await?.sharing(&house.config.doors);
     let (end, ending) = watch::channel(false);
     let address = format!("http://{}", listening.address().map_err(|e| Trouble::Io("the address".to_owned(), e))?);
     let outside = Outside::new(address.clone(), house.config.base_url.clone(), Box::new(SystemClock));

@@ -22,7 +22,8 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
     leave_no_core();
     let (house, chores) = args.opening.house().await?;
-    let listening = listen(args.listen.unwrap_or(house.config.listen), router(&house)).await?;
+    let listening =
+        listen(args.listen.unwrap_or(house.config.listen), router(&house)).await?.sharing(&house.config.doors);
     let address = listening.address().map_err(|e| Trouble::Io("the address".to_owned(), e))?;
     say(format_args!("Serving {} on http://{address} ({}).", house.config.base_url, house.store.engine()));
     if house.config.development {

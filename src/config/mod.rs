@@ -4,7 +4,8 @@
 //! May touch: the ground and the file system; the environment for secrets.
 //! Must never: hold a secret in the file, accept a field it does not know, read anything twice.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -57,11 +58,33 @@ pub struct Doors {
     /// Whether each proof of possession must bear a nonce of this server (RFC 9449 §8, §9). Default true: without,
     /// whoever could use a client's key for a moment may have made proofs for later.
     pub dpop_nonces: bool,
+    /// Requests a second from one client or patient; twice as many may come at once. Default 500.
+    pub per_second: NonZeroU32,
+    /// The same for all from one address who show no token. Default 100.
+    pub strangers_per_second: NonZeroU32,
+    /// Requests of one of them that are worked on at the same moment. Default 64.
+    pub at_once: usize,
+    /// MiB that all bodies under way may fill together; one client has a quarter of it. Default 256.
+    pub bodies_mib: usize,
+    /// Connections from one address at once; of 1024 in all. Default 256.
+    pub connections: usize,
+    /// Addresses of your own fronts (TLS, load balancing). Their `X-Forwarded-For` is believed, nobody else's, and
+    /// they may hold any number of connections. Default none.
+    pub fronts: Vec<IpAddr>,
 }
 
 impl Default for Doors {
     fn default() -> Self {
-        Self { dpop_nonces: true }
+        let per_second = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self {
+            dpop_nonces: true,
+            per_second: per_second(500),
+            strangers_per_second: per_second(100),
+            at_once: 64,
+            bodies_mib: 256,
+            connections: 256,
+            fronts: Vec::new(),
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! Reading a body: whole, bounded in size and time.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::metered::NoRoom;
 
 /// How long a body may take; a drip is cut off (security E06).
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -21,6 +24,9 @@ pub enum TooMuch {
     /// It broke off.
     #[error("the body broke off")]
     Broken,
+    /// Bodies under way fill what they may together.
+    #[error("too many bodies are under way: come again later")]
+    Crowded,
 }
 
 impl TooMuch {
@@ -31,6 +37,7 @@ impl TooMuch {
             Self::Long => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -43,7 +50,13 @@ pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, TooMuch> {
     match tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(TooMuch::Long),
+        Ok(Err(error)) if crowded(&*error) => Err(TooMuch::Crowded),
         Ok(Err(_)) => Err(TooMuch::Broken),
         Err(_) => Err(TooMuch::Slow),
     }
+}
+
+/// Whether it broke off for want of room; that is said through two layers of errors.
+fn crowded(error: &(dyn Error + 'static)) -> bool {
+    error.is::<NoRoom>() || error.source().is_some_and(crowded)
 }

@@ -43,6 +43,11 @@ pub async fn guard(State(chance): State<Arc<dyn Chance>>, request: Request, next
     let id = chance::bytes::<8>(&*chance).map_or_else(|_| String::new(), hex);
     let mut response = if ambiguous(&request) {
         fhir(StatusCode::BAD_REQUEST, outcome::of_one(Code::Structure, "the request is framed ambiguously"))
+    } else if bears_token(request.uri().query().unwrap_or_default()) {
+        fhir(
+            StatusCode::BAD_REQUEST,
+            outcome::of_one(Code::Security, "a token stands in the Authorization header only"),
+        )
     } else {
         next.run(request).await
     };
@@ -51,6 +56,11 @@ pub async fn guard(State(chance): State<Arc<dyn Chance>>, request: Request, next
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     }
     response
+}
+
+/// Whether a token stands in the address, where every log and history keeps it (RFC 9700 §4.3.2, ITI-72).
+fn bears_token(query: &str) -> bool {
+    query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
 }
 
 fn ambiguous(request: &Request) -> bool {

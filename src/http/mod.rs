@@ -1,6 +1,6 @@
 //! The porch that all doors share.
 //!
-//! Lives here: errors to responses, credentials from headers, bodies with limits, strict query strings, and the
+//! Lives here: errors to responses, credentials from headers, bodies with limits, what each client may take, strict query strings, and the
 //! checks every request passes first.
 //! May touch: `identity` (who asks), `fhir` (outcomes), `release` (what is withheld); `axum`.
 //! Must never: contain a route; put a reason into a body.
@@ -8,13 +8,16 @@
 mod answer;
 mod body;
 mod front;
+mod metered;
 mod pairs;
+mod shares;
 mod withheld;
 
 pub use answer::{FHIR_JSON, challenge, fhir, problem, unauthorized};
 pub use body::{TooMuch, read_body};
 pub use front::{Nonces, Sound, guard, offer_nonce, shut_unless_sound};
 pub use pairs::{BadPairs, Pair, pairs};
+pub use shares::{Limits, Peer, Shares, share};
 pub use withheld::withheld;
 
 use axum::http::HeaderMap;

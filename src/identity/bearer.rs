@@ -107,6 +107,19 @@ impl Authenticator {
         Ok(known.bearer.clone())
     }
 
+    /// Whose token this `Authorization` header bears, when we made it and it is not over: for counting, before its
+    /// proof was looked at. Whoever stole a token may use up its holder's share, and nothing else.
+    #[must_use]
+    pub fn holder(&self, authorization: &str) -> Option<[u8; 16]> {
+        let (_, token) = authorization.split_once(' ')?;
+        let window = Window::of_ours(self.clock.now(), LONGEST_SECONDS);
+        let known = self.known(token, window).ok().filter(|known| known.said.holds(&window).is_ok())?;
+        Some(match &known.bearer.subject {
+            Subject::Patient(patient) => *patient.as_bytes(),
+            Subject::Client { client, .. } => *client.as_bytes(),
+        })
+    }
+
     /// What `token` says, if it is one of ours at all; that it is good now is not yet said.
     fn known(&self, token: &str, window: Window) -> Result<Arc<Known>, Unauthenticated> {
         let digest = digest(&SHA256, token.as_bytes());

@@ -1,6 +1,7 @@
 //! A house of its own for each test, on each engine; at the end its log is replayed, verified offline and searched
 //! for what must not be in it.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
@@ -61,6 +62,19 @@ pub fn postgres() -> Option<String> {
             SAID.call_once(|| eprintln!("skipped on PostgreSQL: GARANT_TEST_POSTGRES is not set"));
             None
         }
+    }
+}
+
+/// Doors that turn nobody away for coming often; tests of what the doors ask set others.
+pub fn generous() -> Doors {
+    let most = NonZeroU32::new(1_000_000).unwrap();
+    Doors {
+        dpop_nonces: false,
+        per_second: most,
+        strangers_per_second: most,
+        at_once: 10_000,
+        connections: 10_000,
+        ..Doors::default()
     }
 }
 
@@ -155,7 +169,7 @@ impl Home {
             checkpoint_secs: 1,
             origins: Vec::new(),
             // Tests of what the doors ask set it.
-            doors: Doors { dpop_nonces: false },
+            doors: generous(),
         };
         let seed = seed();
         Self {

@@ -42,3 +42,5 @@ mod possession;
 mod revoked;
 mod searching;
 mod versions;
+mod shares;
+mod tokens;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cast::{Clinic, Key, Scene};
 use crate::doors::Served;
-use crate::house::{self, BASE, Engine, Home, each, on, trials};
+use crate::house::{self, BASE, Engine, Home, each, generous, on, trials};
 use crate::process::{self, Process};
 use crate::wire::{self, Answer};
 
@@ -238,7 +238,7 @@ fn fa_45_a_bound_token_names_the_thumbprint_of_the_key() {
 #[test]
 fn fa_47_a_proof_needs_a_fresh_nonce_of_the_server_where_that_is_demanded() {
     each("FA-47", async |home| {
-        home.set_doors(Doors { dpop_nonces: true });
+        home.set_doors(Doors { dpop_nonces: true, ..generous() });
         let clock = TestClock::at(SystemClock.now());
         home.set_clock(clock.clone());
         let open = home.found().await;
@@ -316,7 +316,7 @@ async fn at_once<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T
 #[test]
 fn p48_a_proof_is_taken_once_by_two_server_processes_and_across_a_restart() {
     let test = async |home: &Home| {
-        home.set_doors(Doors { dpop_nonces: true });
+        home.set_doors(Doors { dpop_nonces: true, ..generous() });
         let n = trials(10, 1000);
         println!("P48: {n} proofs, 64 uses each, at two processes");
         let own = home.found().await;

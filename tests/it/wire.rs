@@ -84,6 +84,13 @@ impl Line {
         Some(Self { stream, held: Vec::new() })
     }
 
+    /// A connection from another address of this machine.
+    pub async fn from(address: [u8; 4], to: SocketAddr) -> Option<Self> {
+        let socket = tokio::net::TcpSocket::new_v4().ok()?;
+        socket.bind((address, 0).into()).ok()?;
+        Some(Self { stream: socket.connect(to).await.ok()?, held: Vec::new() })
+    }
+
     pub async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes).await
     }
