@@ -41,6 +41,6 @@ mod logs;
 mod possession;
 mod revoked;
 mod searching;
-mod versions;
 mod shares;
 mod tokens;
+mod versions;
