@@ -212,7 +212,7 @@ impl Rejected {
             Self::OtherPatient | Self::Patient | Self::OutOfScope | Self::Hidden => "403 Forbidden",
             Self::NoSuchPatient | Self::NotFound => "404 Not Found",
             Self::Fixed | Self::NoUpdate => "405 Method Not Allowed",
-            Self::Deleted => "410 Gone",
+            Self::Deleted => "204 No Content",
             Self::Stale => "412 Precondition Failed",
             Self::Exists | Self::Conflict => "409 Conflict",
             Self::Invalid(_)

@@ -233,7 +233,8 @@ fn comparable(answer: &[u8], side: &Side, (_, hidden): (&str, RecordKey)) -> Str
     // A link to a page is sealed, and another one each time.
     let text = without(&text, "/_page/", |c| c != '"');
     let text = without(&text, "PATIENT.", |c| c.is_ascii_alphanumeric());
-    without(&text, "\"lastUpdated\":\"", |c| c != '"')
+    let text = without(&text, "\"lastUpdated\":\"", |c| c != '"');
+    without(&text, "\"lastModified\":\"", |c| c != '"')
 }
 
 /// The text without the characters that `goes` names behind each `mark`.

@@ -298,6 +298,8 @@ fn asked_consent(scene: &Scene) -> serde_json::Value {
 struct Cast {
     tokens: BTreeMap<&'static str, (String, Scene, RecordKey)>,
     consents: BTreeMap<&'static str, ConsentId>,
+    /// The house's: an assertion made by another is of the future when the machine is slow.
+    clock: TestClock,
 }
 
 impl Cast {
@@ -345,7 +347,7 @@ impl Cast {
                 _ => {}
             }
         }
-        Self { tokens, consents }
+        Self { tokens, consents, clock: clock.clone() }
     }
 
     async fn ask(&self, at: SocketAddr, actor: &str, method: &str, path: &str) -> Answer {
@@ -362,15 +364,15 @@ impl Cast {
         let body = match (method, path.as_str()) {
             ("GET" | "DELETE", _) => String::new(),
             ("PUT", _) => cast::with_id(&cast::observation(scene.patient.id, "changed"), scene.record),
-            ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", SystemClock.now()),
+            ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", self.clock.now()),
             ("POST", "/oauth/par") => {
                 let asks = "response_type=code&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&state=s&aud=http%3A%2F%2F\
                             127.0.0.1%2Ffhir&code_challenge_method=S256&code_challenge=";
-                let form = scene.clinic.token_form("http://127.0.0.1", SystemClock.now());
+                let form = scene.clinic.token_form("http://127.0.0.1", self.clock.now());
                 format!("{asks}{}&{form}", crate::apps::CHALLENGE)
             }
             ("POST", "/oauth/introspect" | "/oauth/revoke") => {
-                format!("token=x&{}", scene.clinic.token_form("http://127.0.0.1", SystemClock.now()))
+                format!("token=x&{}", scene.clinic.token_form("http://127.0.0.1", self.clock.now()))
             }
             ("POST", "/oauth/authorize" | "/oauth/answer") => "client_id=x&page=x".to_owned(),
             ("POST", "/api/consents/prepare") => {

@@ -224,7 +224,7 @@ fn s05_hostile_addresses_get_a_clear_refusal() {
             format!("/fhir/%2e%2e/Observation/{}", scene.record),
             format!("/fhir/observation/{}", scene.record),
             format!("/fhir/Observation/{}", scene.record.to_string().to_uppercase()),
-            format!("/fhir/Observation/{}/_history/1", scene.record),
+            format!("/fhir/Observation/{}/_history/x", scene.record),
             format!("/fhir/Patient/{patient}/$everything"),
             "/fhir/Observation".to_owned(),
             "/fhir/Observation?patient=*".to_owned(),

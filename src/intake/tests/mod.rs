@@ -1,5 +1,6 @@
 //! Promises of the one door in.
 
+mod changing;
 mod depositing;
 mod importing;
 mod labelling;
