@@ -227,7 +227,7 @@ fn comparable(answer: &[u8], side: &Side, (_, hidden): (&str, RecordKey)) -> Str
         .replace(&swapped(&hidden.to_string()), "HIDDEN")
         .replace(&side.seen.to_string(), "SEEN")
         .replace(&side.patient.to_string(), "PATIENT");
-    let apart = ["x-request-id:", "date:", "garant-log-index:"];
+    let apart = ["x-request-id:", "date:", "last-modified:", "garant-log-index:"];
     let lines = text.split("\r\n").filter(|l| !apart.iter().any(|a| l.to_ascii_lowercase().starts_with(a)));
     let text = lines.collect::<Vec<_>>().join("\n");
     // A link to a page is sealed, and another one each time.

@@ -89,7 +89,6 @@ pub const OF_ONE: &[Way] = &[
     ("GET", "/fhir/DiagnosticReport?patient=Patient/{patient}&result={type}/{hidden}", &[], ""),
     ("GET", "/fhir/Provenance?patient=Patient/{patient}&target={type}/{hidden}", &[], ""),
     ("GET", "/fhir/Provenance?target={type}/{hidden}", &[], ""),
-    ("GET", "/fhir/AuditEvent?entity={type}/{hidden}", &[], ""),
     // writes that meet it
     ("PUT", "/fhir/{type}/{hidden}", &[FHIR], BODY),
     ("PUT", "/fhir/{type}/{hidden}", &[FHIR, "If-Match: W/\"1\""], BODY),
@@ -267,9 +266,6 @@ pub const OF_ALL: &[Way] = &[
     ("GET", "/fhir/Observation/{seen}", &[], ""),
     ("GET", "/fhir/Observation/{seen}", &["If-None-Match: W/\"1\""], ""),
     ("GET", "/fhir/Observation/{seen}/_history", &[], ""),
-    ("GET", "/fhir/Consent?patient=Patient/{patient}", &[], ""),
-    ("GET", "/fhir/AuditEvent?patient=Patient/{patient}", &[], ""),
-    ("GET", "/fhir/Provenance?patient=Patient/{patient}", &[], ""),
     (
         "POST",
         "/fhir/Subscription",
