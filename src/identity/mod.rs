@@ -39,7 +39,7 @@ pub use picker::Picker;
 pub use possession::{PERIOD_SECONDS, Possession, Unproved};
 pub use request::{AuthorizationRequest, NotAsked};
 pub use session::{
-    COOKIE, IDLE_SECONDS, LONGEST_SESSION_SECONDS, Login, Person, Provider, SessionError, Sessions, SignedIn, Who,
+    IDLE_SECONDS, LONGEST_SESSION_SECONDS, Login, Person, Provider, SessionError, Sessions, SignedIn, Who,
 };
 pub use software::ClientProof;
 pub use voucher::Vouchers;

@@ -19,8 +19,6 @@ use crate::store::Store;
 use crate::store::sessions::{Ending, SessionRow};
 use crate::vault::{Indexer, RowMac};
 
-/// The cookie's name; the prefix makes browsers refuse it from sub-domains, other paths and plain HTTP (S02).
-pub const COOKIE: &str = "__Host-garant-session";
 /// How long a session lives at most, in seconds.
 pub const LONGEST_SESSION_SECONDS: i64 = 8 * 3600;
 /// How long it lives unused, in seconds.

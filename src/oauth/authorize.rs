@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 
-use super::form::{self, Form, cookie, escaped};
+use super::form::{self, Form, escaped};
 use super::{Server, page, token};
 use crate::http::problem;
-use crate::identity::{Answered, COOKIE, Identifier, NotAsked, REQUEST_SECONDS, Reply, Visit};
+use crate::identity::{Answered, Identifier, NotAsked, REQUEST_SECONDS, Reply, Visit};
 
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
@@ -38,7 +38,7 @@ async fn begin(server: &Server, headers: &HeaderMap, text: &str) -> Response<Bod
             Err(not) => refuse(server, not),
         };
     };
-    match server.authorizer.visit(request.client_id, reference, cookie(headers, COOKIE)).await {
+    match server.authorizer.visit(request.client_id, reference, server.session(headers).as_deref()).await {
         Ok(Visit::Ask(asked)) => page::ask(&asked),
         Ok(Visit::SignIn) => {
             let on = ours(request.client_id.unwrap_or_default(), reference);
@@ -65,7 +65,7 @@ pub(super) async fn answer(State(server): State<Arc<Server>>, headers: HeaderMap
         scopes: form.all("scope"),
         patient: patient.map(|(value, system)| Identifier { system: system.to_owned(), value: value.to_owned() }),
     };
-    match server.authorizer.answer(&reply, cookie(&headers, COOKIE)).await {
+    match server.authorizer.answer(&reply, server.session(&headers).as_deref()).await {
         Ok(Answered::Again(asked)) => page::ask(&asked),
         Ok(Answered::Code { redirect, code, state }) => {
             go(&back(&server, &redirect, &format!("code={}", escaped(&code)), state.as_deref()))

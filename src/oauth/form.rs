@@ -109,20 +109,6 @@ pub(super) fn dpop(headers: &HeaderMap) -> Result<Option<&str>, StatusCode> {
     if values.next().is_some() { Err(StatusCode::BAD_REQUEST) } else { Ok(first) }
 }
 
-/// The value of the one cookie called `name`; two of them are none (S02).
-pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut found = headers
-        .get_all("cookie")
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(n, _)| *n == name)
-        .map(|(_, value)| value);
-    let first = found.next();
-    if found.next().is_some() { None } else { first }
-}
-
 /// `text` as a value in a query: everything but unreserved characters is escaped (RFC 3986 §2.3).
 pub(super) fn escaped(text: &str) -> String {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
@@ -158,20 +144,5 @@ mod tests {
         let escaped = escaped(text);
         assert!(escaped.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)));
         assert_eq!(Form::read(&format!("x={escaped}"), "").unwrap().get("x"), Some(text));
-    }
-
-    #[test]
-    fn s02_two_cookies_of_one_name_are_none() {
-        let headers = |lines: &[&str]| {
-            let mut map = HeaderMap::new();
-            for line in lines {
-                map.append("cookie", line.parse().unwrap());
-            }
-            map
-        };
-        assert_eq!(cookie(&headers(&["a=1; b=2"]), "b"), Some("2"));
-        assert_eq!(cookie(&headers(&["a=1; b=2; a=3"]), "a"), None);
-        assert_eq!(cookie(&headers(&["a=1", "a=1"]), "a"), None);
-        assert_eq!(cookie(&headers(&["ab=1"]), "a"), None);
     }
 }

@@ -15,10 +15,10 @@ mod token;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 
-use crate::http::problem;
+use crate::http::{Cookies, SESSION, problem};
 use crate::identity::{Authorizer, Issuer};
 
 /// What the endpoints need.
@@ -29,6 +29,13 @@ pub struct Server {
     pub authorizer: Arc<Authorizer>,
     /// Whether the development identity provider is served.
     pub development: bool,
+}
+
+impl Server {
+    /// The cookie of the browser's session, as the pages of sign-in set it.
+    fn session(&self, headers: &HeaderMap) -> Option<String> {
+        Cookies { secure: !self.development }.read(headers, SESSION)
+    }
 }
 
 /// The routes, to be served at the root of the issuer.

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use garant::directory::Profile;
-use garant::identity::{COOKIE, Person};
+use garant::identity::Person;
 use serde_json::Value;
 
 use crate::apps::{App, CHALLENGE, STATE, VERIFIER, sign_in};
@@ -12,6 +12,9 @@ use crate::cast::{self, Clinic, Patient};
 use crate::doors::Served;
 use crate::house::{BASE, Engine, Home, on};
 use crate::wire::{self, Answer};
+
+/// The session's cookie in development; elsewhere its name begins with `__Host-`.
+const COOKIE: &str = "garant-session";
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 
