@@ -15,7 +15,7 @@ use crate::consent::{Checker, Unproved};
 use crate::directory::{NotEnrolled, Register};
 use crate::id::{DeedId, Mark, PatientId, ProfessionalId};
 use crate::ledger::personal::Records;
-use crate::ledger::{Enrolment, Footing, Ledger, Personal, Refusal, Unrecorded};
+use crate::ledger::{Enrolment, Footing, Ledger, NOBODY, Personal, Refusal};
 use crate::model::{Actor, Bearer, Enrolled, Interaction, Op, RecordFacts, Software, Subject};
 use crate::policy::{self, Denial, Exclusion, Permit, Provision, Question, Standing};
 use crate::store::gather::{Asker, Gathered};
@@ -40,9 +40,9 @@ pub struct Asking {
 /// Why there is no question to be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Unasked {
-    /// The bearer is not enrolled as its token says.
-    #[error("not enrolled as the token says")]
-    NotEnrolled,
+    /// Nobody who may ask this; whoever asked is told nothing of it. A refusal is on record.
+    #[error("not found")]
+    Hidden,
     /// Something below failed, or does not prove what it says.
     #[error("it cannot be told now who asks, or on what consents")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -149,27 +149,45 @@ impl Asking {
         }
     }
 
-    /// Believes what was gathered, as far as signatures prove it.
+    /// Finds out who asks about `patient`, and unwraps the patient's keys, from what was gathered; a refusal is on
+    /// record when nobody may.
     ///
     /// # Errors
     /// [`Unasked`]; a consent that does not hold is an alarm and no access.
-    pub fn resolve(
+    pub async fn meet(
+        &self,
+        (deed, about): (DeedId, &Personal),
+        bearer: &Bearer,
+        patient: PatientId,
+        gathered: &Gathered,
+    ) -> Result<(PatientKeys, Asked), Unasked> {
+        let Some(keys) = self.keys(gathered.patient.as_ref()).await? else {
+            return Err(self.refuse(unasked(deed, "absent", bearer), about.clone(), None).await);
+        };
+        match self.resolve(bearer, patient, gathered, &keys)? {
+            Some(asked) => Ok((keys, asked)),
+            None => Err(self.refuse(unasked(deed, "not-enrolled", bearer), about.clone(), Some(&keys)).await),
+        }
+    }
+
+    /// Believes what was gathered, as far as signatures prove it; `None` for a bearer who is not what the token says.
+    fn resolve(
         &self,
         bearer: &Bearer,
         patient: PatientId,
         gathered: &Gathered,
         keys: &PatientKeys,
-    ) -> Result<Asked, Unasked> {
+    ) -> Result<Option<Asked>, Unasked> {
         // A token made for one patient never reaches a second, whatever the request names (DX-17).
         if bearer.only.is_some_and(|only| only != patient) {
             tracing::warn!("a bearer asks beyond the patient of its token");
-            return Err(Unasked::NotEnrolled);
+            return Ok(None);
         }
         let (actor, standing) = match self.actor(bearer, gathered) {
             Ok(resolved) => resolved,
             Err(NotEnrolled(reason)) => {
                 tracing::warn!(reason, "a bearer is not enrolled as its token says");
-                return Err(Unasked::NotEnrolled);
+                return Ok(None);
             }
         };
         let mark = match &actor {
@@ -187,7 +205,7 @@ impl Asking {
                 Unasked::unavailable(unproved)
             })?;
         }
-        Ok(asked)
+        Ok(Some(asked))
     }
 
     fn add(&self, asked: &mut Asked, patient: PatientId, row: &ConsentRow, keys: &PatientKeys) -> Result<(), Unproved> {
@@ -244,17 +262,18 @@ impl Asking {
         Ok((Actor::Software(actor), standing))
     }
 
-    /// Puts a refusal on record; whoever asked is told nothing of it.
-    ///
-    /// # Errors
-    /// [`Unrecorded`]; the answer is then that nothing can be answered.
-    pub async fn refuse(
-        &self,
-        refusal: Refusal,
-        about: Personal,
-        keys: Option<&PatientKeys>,
-    ) -> Result<(), Unrecorded> {
-        self.ledger.refuse(refusal, about, keys).await
+    /// Puts a refusal on record and gives the one answer that tells nothing.
+    pub async fn refuse(&self, refusal: Refusal, about: Personal, keys: Option<&PatientKeys>) -> Unasked {
+        match self.ledger.refuse(refusal, about, keys).await {
+            Ok(()) => Unasked::Hidden,
+            Err(unrecorded) => Unasked::unavailable(unrecorded),
+        }
+    }
+
+    /// Records that something was asked of nobody who is known here, as it is recorded of someone hidden (P43).
+    pub async fn of_nobody(&self, deed: DeedId, bearer: &Bearer, route: &'static str, kind: Option<&str>) -> Unasked {
+        let about = Personal { patient: None, ..about(bearer, NOBODY, route, kind) };
+        self.refuse(unasked(deed, "absent", bearer), about, None).await
     }
 }
 

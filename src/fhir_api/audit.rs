@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, Method};
 
-use super::projected::{one, scoped};
-use super::search::{Came, parameters};
+use super::projected::{self, Made, one, scoped};
+use super::search::Came;
 use super::{Answer, Api};
 use crate::http::withheld;
 use crate::model::{Bearer, Interaction, Subject};
@@ -17,9 +17,7 @@ const KIND: &str = "AuditEvent";
 
 /// `GET /fhir/AuditEvent?…` and `POST /fhir/AuditEvent/_search`
 pub(super) async fn search(State(api): State<Arc<Api>>, came: Came) -> Answer {
-    let bearer = api.bearer(&came.headers, came.method.as_str(), &came.uri).await?;
-    let asked = parameters(came).await?;
-    api.events_page(&bearer, &asked).await
+    projected::search(&api, came, Made::AuditEvent).await
 }
 
 /// `GET /fhir/AuditEvent/{id}`
@@ -36,13 +34,7 @@ pub(super) async fn read(
 }
 
 impl Api {
-    async fn events_page(self: &Arc<Self>, bearer: &Bearer, asked: &str) -> Answer {
-        scoped(bearer, Interaction::Search, KIND).map_err(|why| withheld(&why))?;
-        let page = self.events_found(bearer, asked).await.map_err(|why| withheld(&why))?;
-        Ok(self.page(KIND, asked, &page))
-    }
-
-    async fn events_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {
+    pub(super) async fn events_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {
         let (query, own) = self.query(KIND, asked, &["_after"])?;
         if !query.sort.is_empty() {
             return Err(Withheld::BadQuery("`_sort` is not supported here: the latest event comes first".to_owned()));

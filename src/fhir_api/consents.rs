@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 
-use super::projected::{one, scoped};
-use super::search::{Came, parameters};
+use super::projected::{self, Made, one, scoped};
+use super::search::Came;
 use super::{Answer, Api, deposit};
 use crate::consent::ConsentError;
 use crate::fhir::{Code, outcome};
@@ -24,9 +24,7 @@ const LIMITS: Limits = Limits { bytes: 256 * 1024, depth: 32 };
 
 /// `GET /fhir/Consent?…` and `POST /fhir/Consent/_search` (PC-01)
 pub(super) async fn search(State(api): State<Arc<Api>>, came: Came) -> Answer {
-    let bearer = api.bearer(&came.headers, came.method.as_str(), &came.uri).await?;
-    let asked = parameters(came).await?;
-    api.consents_page(&bearer, &asked).await
+    projected::search(&api, came, Made::Consent).await
 }
 
 /// `GET /fhir/Consent/{id}`
@@ -79,13 +77,7 @@ pub(super) async fn ask(
 }
 
 impl Api {
-    async fn consents_page(self: &Arc<Self>, bearer: &Bearer, asked: &str) -> Answer {
-        scoped(bearer, Interaction::Search, KIND).map_err(|why| withheld(&why))?;
-        let page = self.consents_found(bearer, asked).await.map_err(|why| withheld(&why))?;
-        Ok(self.page(KIND, asked, &page))
-    }
-
-    async fn consents_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {
+    pub(super) async fn consents_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {
         let (query, _) = self.query(KIND, asked, &[])?;
         let all = pairs(asked).map_err(|bad| Withheld::BadQuery(bad.to_string()))?;
         if query.count.is_some() {

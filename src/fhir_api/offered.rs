@@ -35,10 +35,10 @@ const fn on_types_but(code: &'static str, except: &'static [&'static str]) -> Of
 /// Every interaction, in the order the statement lists them.
 pub(super) const OFFERED: &[Offer] = &[
     on_types("read"),
-    on_types("vread"),
+    on_types_but("vread", &["AuditEvent"]),
     on_types_but("update", &["AuditEvent", "Consent", "Provenance"]),
     on_types_but("delete", &["AuditEvent", "Consent", "Patient", "Provenance"]),
-    on_types("history-instance"),
+    on_types_but("history-instance", &["AuditEvent", "Consent"]),
     on_types_but("create", &["AuditEvent", "Consent"]),
     on_types("search-type"),
     on_system("transaction"),

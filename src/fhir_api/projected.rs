@@ -7,13 +7,48 @@ use axum::http::header::ETAG;
 use axum::http::{HeaderValue, Response, StatusCode};
 
 use super::headers::LEAF;
-use super::{Api, in_scope};
+use super::search::{Came, parameters};
+use super::{Answer, Api, in_scope};
 use crate::fhir::searchset::{Head, Match, Mode, searchset};
 use crate::fhir::{BadQuery, Query, View};
-use crate::http::{Pair, fhir, pairs};
+use crate::http::{Pair, fhir, pairs, withheld};
 use crate::model::{Bearer, Interaction};
 use crate::projection::{Page, Shown};
 use crate::release::Withheld;
+
+/// The types that the house makes itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Made {
+    /// What patients agreed to.
+    Consent,
+    /// Their history.
+    AuditEvent,
+    /// Where versions come from.
+    Provenance,
+}
+
+impl Made {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Consent => "Consent",
+            Self::AuditEvent => "AuditEvent",
+            Self::Provenance => "Provenance",
+        }
+    }
+}
+
+/// Searches what the house makes, by address or by form.
+pub(super) async fn search(api: &Arc<Api>, came: Came, made: Made) -> Answer {
+    let bearer = api.bearer(&came.headers, came.method.as_str(), &came.uri).await?;
+    let asked = parameters(came).await?;
+    scoped(&bearer, Interaction::Search, made.name()).map_err(|why| withheld(&why))?;
+    let found = match made {
+        Made::Consent => api.consents_found(&bearer, &asked).await,
+        Made::AuditEvent => api.events_found(&bearer, &asked).await,
+        Made::Provenance => api.origins_found(&bearer, &asked).await,
+    };
+    found.map(|page| api.page(made.name(), &asked, &page)).map_err(|why| withheld(&why))
+}
 
 /// Refuses aloud what no scope of the token speaks of (CF-12).
 pub(super) fn scoped(bearer: &Bearer, interaction: Interaction, kind: &str) -> Result<(), Withheld> {

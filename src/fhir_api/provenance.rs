@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, Method};
 
-use super::projected::{one, scoped};
-use super::search::{Came, parameters};
+use super::projected::{self, Made, one, scoped};
+use super::search::Came;
 use super::{Answer, Api, change, known_type, read, search};
 use crate::http::withheld;
 use crate::model::{Bearer, Interaction};
@@ -27,9 +27,7 @@ pub(super) async fn find(State(api): State<Arc<Api>>, came: Came) -> Answer {
 
 /// `POST /fhir/Provenance/_search`, by target only.
 pub(super) async fn find_posted(State(api): State<Arc<Api>>, came: Came) -> Answer {
-    let bearer = api.bearer(&came.headers, came.method.as_str(), &came.uri).await?;
-    let asked = parameters(came).await?;
-    api.origins_page(&bearer, &asked).await
+    projected::search(&api, came, Made::Provenance).await
 }
 
 /// `GET /fhir/Provenance/{id}`
@@ -67,13 +65,7 @@ fn by_target(asked: &str) -> bool {
 }
 
 impl Api {
-    async fn origins_page(self: &Arc<Self>, bearer: &Bearer, asked: &str) -> Answer {
-        scoped(bearer, Interaction::Search, KIND).map_err(|why| withheld(&why))?;
-        let page = self.origins_found(bearer, asked).await.map_err(|why| withheld(&why))?;
-        Ok(self.page(KIND, asked, &page))
-    }
-
-    async fn origins_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {
+    pub(super) async fn origins_found(&self, bearer: &Bearer, asked: &str) -> Result<Page, Withheld> {
         // Which version is meant is no part of a reference as it is searched, so the target is taken out.
         let (query, own) = self.query(KIND, asked, &["target"])?;
         if query.count.is_some() {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::admit::Allowed;
 use super::current::Current;
 use super::{Became, Intake, Owner, Prepared, Reading, Receipt, Rejected, Taken};
-use crate::asking::{Asked, about, denied, unasked};
+use crate::asking::{Asked, Unasked, about, denied, unasked};
 use crate::id::{DeedId, PatientId};
 use crate::ledger::entry::Basis;
-use crate::ledger::{Ground, Personal, Refusal};
+use crate::ledger::{Personal, Refusal};
 use crate::model::{Bearer, ClinicalScope, Interaction, RecordFacts, RecordKey, Subject};
-use crate::policy::{self, Permit};
+use crate::policy::Permit;
 use crate::vault::PatientKeys;
 
 /// What became of a deposit.
@@ -108,24 +108,13 @@ impl Intake {
             other => other?,
         };
         let Some(patient) = known else {
-            let nobody = PatientId::from_bytes([0; 16]);
-            let about = Personal { patient: None, ..about(bearer, nobody, route, kind.as_deref()) };
-            return Err(self.refuse(unasked(deed, "absent", bearer), about, None).await);
+            return Err(self.asking.of_nobody(deed, bearer, route, kind.as_deref()).await.into());
         };
         let about = about(bearer, patient, route, kind.as_deref());
         let asker = self.asking.asker(bearer, patient);
         let own = RecordKey::of_patient(patient);
         let gathered = self.store.gather_read(own, &asker).await.map_err(Rejected::unavailable)?;
-        let Some(keys) = self.asking.keys(gathered.patient.as_ref()).await? else {
-            return Err(self.refuse(unasked(deed, "absent", bearer), about, None).await);
-        };
-        let asked = match self.asking.resolve(bearer, patient, &gathered, &keys).map_err(Rejected::from) {
-            Ok(asked) => asked,
-            Err(Rejected::Hidden) => {
-                return Err(self.refuse(unasked(deed, "not-enrolled", bearer), about, Some(&keys)).await);
-            }
-            Err(other) => return Err(other),
-        };
+        let (keys, asked) = self.asking.meet((deed, &about), bearer, patient, &gathered).await?;
         let keys = Arc::new(keys);
         let has_own = reading.whose.part.is_some() && !reading.updates_the_patient() && !gathered.records.is_empty();
         let current = self.current(&reading, patient, &keys).await?;
@@ -154,8 +143,7 @@ impl Intake {
         ];
         if let Some((_, reason, rejected)) = told.into_iter().find(|(wrong, ..)| *wrong) {
             let refusal = Refusal { deed, reason, purpose: allowed.purpose, policy: allowed.policy };
-            self.asking.refuse(refusal, about, Some(&keys)).await.map_err(Rejected::unavailable)?;
-            return Err(rejected);
+            return Err(self.refuse_as(rejected, refusal, about, &keys).await);
         }
         self.admit(deed, prepared, about, allowed, Vec::new()).await
     }
@@ -175,10 +163,7 @@ impl Intake {
             }
             Err(denial) => (denied(&denial), Rejected::Hidden),
         };
-        match self.asking.refuse(refusal, about, Some(keys)).await {
-            Ok(()) => told,
-            Err(unrecorded) => Rejected::unavailable(unrecorded),
-        }
+        self.refuse_as(told, refusal, about, keys).await
     }
 
     /// Whether a next version of the Patient resource has only identifiers by which this patient is known: another's
@@ -259,9 +244,14 @@ impl Intake {
 
     /// Puts a refusal on record and gives the one answer that tells nothing.
     async fn refuse(&self, refusal: Refusal, about: Personal, keys: Option<&PatientKeys>) -> Rejected {
-        match self.asking.refuse(refusal, about, keys).await {
-            Ok(()) => Rejected::Hidden,
-            Err(unrecorded) => Rejected::unavailable(unrecorded),
+        self.asking.refuse(refusal, about, keys).await.into()
+    }
+
+    /// Puts a refusal on record that is told to one who might have done it.
+    async fn refuse_as(&self, told: Rejected, refusal: Refusal, about: Personal, keys: &PatientKeys) -> Rejected {
+        match self.asking.refuse(refusal, about, Some(keys)).await {
+            Unasked::Hidden => told,
+            unavailable @ Unasked::Unavailable(_) => unavailable.into(),
         }
     }
 }
@@ -280,18 +270,14 @@ pub(super) fn may(bearer: &Bearer, interactions: &[Interaction], resource_type: 
 
 /// What a permit allows, added to what others did for the same deed.
 fn allow(before: Option<Allowed>, permit: &Permit, asked: &Asked) -> Allowed {
-    let mut basis: Vec<Basis> =
-        permit.basis().iter().map(|(consent, revision)| Basis { consent: *consent, revision: *revision }).collect();
+    let mut basis = Basis::of(permit);
     let mut on = asked.footing(permit);
     on.until = before.as_ref().map_or(on.until, |b| b.on.until.min(on.until));
     basis.extend(before.into_iter().flat_map(|b| b.basis));
     basis.sort_unstable();
     basis.dedup();
     Allowed {
-        ground: match permit.ground() {
-            policy::Ground::Consent => Ground::Consent,
-            policy::Ground::Oneself => Ground::Oneself,
-        },
+        ground: permit.ground().into(),
         basis,
         on,
         purpose: Some(permit.purpose()),

@@ -242,7 +242,7 @@ impl Rejected {
 impl From<Unasked> for Rejected {
     fn from(unasked: Unasked) -> Self {
         match unasked {
-            Unasked::NotEnrolled => Self::Hidden,
+            Unasked::Hidden => Self::Hidden,
             Unasked::Unavailable(error) => Self::Unavailable(error),
         }
     }

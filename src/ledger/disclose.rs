@@ -55,6 +55,27 @@ impl Receipt {
     }
 }
 
+impl From<policy::Ground> for Ground {
+    fn from(ground: policy::Ground) -> Self {
+        match ground {
+            policy::Ground::Consent => Self::Consent,
+            policy::Ground::Oneself => Self::Oneself,
+        }
+    }
+}
+
+impl Basis {
+    /// The consent revisions that `permit` rests on, sorted as a leaf lists them.
+    #[must_use]
+    pub fn of(permit: &Permit) -> Vec<Self> {
+        let cited = permit.basis().iter();
+        let mut basis: Vec<Self> =
+            cited.map(|(consent, revision)| Self { consent: *consent, revision: *revision }).collect();
+        basis.sort_unstable();
+        basis
+    }
+}
+
 /// A refusal to be put on record.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -144,16 +165,11 @@ impl Ledger {
         on: Footing,
     ) -> Result<Option<Receipt>, Unrecorded> {
         let (commitment, personal) = self.seal(permit.deed(), permit.patient(), &about, keys)?;
-        let mut basis: Vec<Basis> =
-            permit.basis().iter().map(|(consent, revision)| Basis { consent: *consent, revision: *revision }).collect();
-        basis.sort_unstable();
+        let basis = Basis::of(permit);
         let deed = Deed {
             id: permit.deed(),
             act: Act::Disclose,
-            ground: match permit.ground() {
-                policy::Ground::Consent => Ground::Consent,
-                policy::Ground::Oneself => Ground::Oneself,
-            },
+            ground: permit.ground().into(),
             basis,
             until: on.until,
             patient: Some(permit.patient()),

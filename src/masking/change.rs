@@ -3,9 +3,8 @@
 use super::gather::Open;
 use super::{Masking, Unmasked};
 use crate::ledger::entry::Basis;
-use crate::ledger::{Act, Ground, Placed, Refusal, Unplaced, Unrecorded};
+use crate::ledger::{Act, Placed, Refusal, Unplaced, Unrecorded};
 use crate::model::{Bearer, RecordFacts, RecordKey, Visibility};
-use crate::policy;
 use crate::store::turn::Write;
 use crate::vault::Place;
 
@@ -74,13 +73,8 @@ impl Masking {
         let now = self.sealer.seal(&keys, &place, &facts.to_bytes()).map_err(Unmasked::unavailable)?;
         let prepared = self.ledger.prepare(permit.deed(), Act::Mask, about, Some(&keys)).await;
         let mut deed = prepared.map_err(Unmasked::unavailable)?;
-        deed.ground = match permit.ground() {
-            policy::Ground::Consent => Ground::Consent,
-            policy::Ground::Oneself => Ground::Oneself,
-        };
-        deed.basis =
-            permit.basis().iter().map(|(consent, revision)| Basis { consent: *consent, revision: *revision }).collect();
-        deed.basis.sort_unstable();
+        deed.ground = permit.ground().into();
+        deed.basis = Basis::of(&permit);
         let on = asked.footing(&permit);
         (deed.until, deed.enrolments, deed.asker) = (on.until, on.enrolments, on.asker);
         deed.purpose = Some(permit.purpose());

@@ -1,7 +1,7 @@
 //! What both deeds rest on: the record's labels, and that the asker may read it at all.
 
 use super::{Masking, Unmasked};
-use crate::asking::{Asked, Unasked, about, denied, unasked};
+use crate::asking::{Asked, about, denied, unasked};
 use crate::id::DeedId;
 use crate::ledger::personal::{Records, Touched};
 use crate::ledger::{Personal, Refusal};
@@ -33,17 +33,8 @@ impl Masking {
         let mut about = about(bearer, key.patient, route, Some(resource_type));
         let asker = self.asking.asker(bearer, key.patient);
         let mut gathered = self.store.gather_read(key, &asker).await.map_err(Unmasked::unavailable)?;
-        let Some(keys) = self.asking.keys(gathered.patient.as_ref()).await? else {
-            return Err(self.refuse(unasked(deed, "absent", bearer), about, None).await);
-        };
-        let asked = match self.asking.resolve(bearer, key.patient, &gathered, &keys) {
-            Ok(asked) => asked,
-            Err(Unasked::NotEnrolled) => {
-                return Err(self.refuse(unasked(deed, "not-enrolled", bearer), about, Some(&keys)).await);
-            }
-            Err(other @ Unasked::Unavailable(_)) => return Err(other.into()),
-        };
-        let Some(row) = gathered.records.pop() else {
+        let (keys, asked) = self.asking.meet((deed, &about), bearer, key.patient, &gathered).await?;
+        let Some(row) = gathered.records.pop().filter(|row| !row.deleted) else {
             return Err(self.refuse(unasked(deed, "absent", bearer), about, Some(&keys)).await);
         };
         let opened =
@@ -63,9 +54,6 @@ impl Masking {
 
     /// Puts a refusal on record and gives the one answer that tells nothing.
     pub(super) async fn refuse(&self, refusal: Refusal, about: Personal, keys: Option<&PatientKeys>) -> Unmasked {
-        match self.asking.refuse(refusal, about, keys).await {
-            Ok(()) => Unmasked::Hidden,
-            Err(unrecorded) => Unmasked::unavailable(unrecorded),
-        }
+        self.asking.refuse(refusal, about, keys).await.into()
     }
 }

@@ -63,7 +63,7 @@ impl Unmasked {
 impl From<Unasked> for Unmasked {
     fn from(unasked: Unasked) -> Self {
         match unasked {
-            Unasked::NotEnrolled => Self::Hidden,
+            Unasked::Hidden => Self::Hidden,
             Unasked::Unavailable(error) => Self::Unavailable(error),
         }
     }

@@ -2,9 +2,9 @@
 
 use super::shown::Spent;
 use super::{Page, Projection};
-use crate::asking::{Asked, Unasked, about, denied, unasked};
+use crate::asking::{Asked, denied, unasked};
 use crate::id::{DeedId, PatientId};
-use crate::ledger::{NOBODY, Personal, Refusal};
+use crate::ledger::{Personal, Refusal};
 use crate::model::{Bearer, Confidentiality, RecordClass, RecordFacts, RecordKey};
 use crate::policy::{Denial, Permit};
 use crate::release::Withheld;
@@ -25,16 +25,8 @@ impl Projection {
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Withheld::unavailable)?;
         let asker = self.asking.asker(bearer, key.patient);
         let gathered = self.store.gather_read(key, &asker).await.map_err(Withheld::unavailable)?;
-        let Some(keys) = self.asking.keys(gathered.patient.as_ref()).await? else {
-            return Err(self.refuse(unasked(deed, "absent", bearer), about.clone(), None).await);
-        };
-        match self.asking.resolve(bearer, key.patient, &gathered, &keys) {
-            Ok(asked) => Ok(Met { deed, keys, asked, gathered }),
-            Err(Unasked::NotEnrolled) => {
-                Err(self.refuse(unasked(deed, "not-enrolled", bearer), about.clone(), Some(&keys)).await)
-            }
-            Err(other @ Unasked::Unavailable(_)) => Err(other.into()),
-        }
+        let (keys, asked) = self.asking.meet((deed, about), bearer, key.patient, &gathered).await?;
+        Ok(Met { deed, keys, asked, gathered })
     }
 
     /// Records that something was asked of nobody who is known here, as it is recorded of someone hidden (P43).
@@ -46,16 +38,12 @@ impl Projection {
             Ok(deed) => deed,
             Err(error) => return Withheld::unavailable(error),
         };
-        let about = Personal { patient: None, ..about(bearer, NOBODY, route, Some(kind)) };
-        self.refuse(unasked(deed, "absent", bearer), about, None).await
+        self.asking.of_nobody(deed, bearer, route, Some(kind)).await.into()
     }
 
     /// Puts a refusal on record and gives the one answer that tells nothing.
     pub(super) async fn refuse(&self, refusal: Refusal, about: Personal, keys: Option<&PatientKeys>) -> Withheld {
-        match self.asking.refuse(refusal, about, keys).await {
-            Ok(()) => Withheld::Hidden,
-            Err(unrecorded) => Withheld::unavailable(unrecorded),
-        }
+        self.asking.refuse(refusal, about, keys).await.into()
     }
 
     /// What was sought is not there: recorded like a denial, answered like one.

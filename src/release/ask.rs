@@ -12,17 +12,14 @@ pub(super) use crate::asking::{denied, unasked};
 impl Door {
     /// Puts a refusal on record and gives the one answer that tells nothing.
     pub(super) async fn refuse(&self, refusal: Refusal, about: Personal, keys: Option<&PatientKeys>) -> Withheld {
-        match self.asking.refuse(refusal, about, keys).await {
-            Ok(()) => Withheld::Hidden,
-            Err(unrecorded) => Withheld::unavailable(unrecorded),
-        }
+        self.asking.refuse(refusal, about, keys).await.into()
     }
 }
 
 impl From<Unasked> for Withheld {
     fn from(unasked: Unasked) -> Self {
         match unasked {
-            Unasked::NotEnrolled => Self::Hidden,
+            Unasked::Hidden => Self::Hidden,
             Unasked::Unavailable(error) => Self::Unavailable(error),
         }
     }

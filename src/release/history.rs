@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::ask::denied;
 use super::open::Released;
 use super::{Door, Withheld};
+use crate::asking::Unasked;
 use crate::clock::Timestamp;
 use crate::id::RecordId;
 use crate::model::{Bearer, Period, RecordFacts, RecordKey};
@@ -105,11 +106,10 @@ impl Door {
             Ok(permit) => permit,
             // Theirs to see, and nothing in it fits: that is told, and on record as all that was told.
             Err(denial) if denial.reason == Reason::NoRecord => {
-                self.asking
-                    .refuse(denied(&denial), case.about, Some(&case.keys))
-                    .await
-                    .map_err(Withheld::unavailable)?;
-                return Ok(History { total, ..History::default() });
+                return match self.asking.refuse(denied(&denial), case.about, Some(&case.keys)).await {
+                    Unasked::Hidden => Ok(History { total, ..History::default() }),
+                    unrecorded @ Unasked::Unavailable(_) => Err(unrecorded.into()),
+                };
             }
             Err(denial) => return Err(self.refuse(denied(&denial), case.about, Some(&case.keys)).await),
         };

@@ -3,7 +3,7 @@
 use super::ask::{about, denied, unasked};
 use super::open::Released;
 use super::{Door, Withheld};
-use crate::asking::{Asked, Unasked};
+use crate::asking::Asked;
 use crate::id::DeedId;
 use crate::ledger::personal::{Records, Touched};
 use crate::ledger::{Personal, Receipt};
@@ -48,16 +48,7 @@ impl Door {
         let about = about(bearer, key.patient, route, resource_type);
         let asker = self.asking.asker(bearer, key.patient);
         let mut gathered = self.store.gather_read(key, &asker).await.map_err(Withheld::unavailable)?;
-        let Some(keys) = self.asking.keys(gathered.patient.as_ref()).await? else {
-            return Err(self.refuse(unasked(deed, "absent", bearer), about, None).await);
-        };
-        let asked = match self.asking.resolve(bearer, key.patient, &gathered, &keys) {
-            Ok(asked) => asked,
-            Err(Unasked::NotEnrolled) => {
-                return Err(self.refuse(unasked(deed, "not-enrolled", bearer), about, Some(&keys)).await);
-            }
-            Err(other @ Unasked::Unavailable(_)) => return Err(other.into()),
-        };
+        let (keys, asked) = self.asking.meet((deed, &about), bearer, key.patient, &gathered).await?;
         let Some(row) = gathered.records.pop() else {
             return Err(self.refuse(unasked(deed, "absent", bearer), about, Some(&keys)).await);
         };

@@ -8,11 +8,11 @@ use super::open::Released;
 use super::scan::{Scan, Seen};
 use super::wanted::Wanted;
 use super::{Door, Withheld};
-use crate::asking::{Unasked, about};
+use crate::asking::about;
 use crate::fhir::Answers;
 use crate::id::{DeedId, PatientId, RecordId};
 use crate::ledger::personal::{Records, Touched};
-use crate::ledger::{NOBODY, Personal, Refusal};
+use crate::ledger::{Personal, Refusal};
 use crate::model::{Bearer, Interaction, RecordFacts, RecordKey, Sealed};
 use crate::store::rows::RecordRow;
 
@@ -117,8 +117,7 @@ impl Door {
             Ok(deed) => deed,
             Err(error) => return Withheld::unavailable(error),
         };
-        let about = Personal { patient: None, ..about(bearer, NOBODY, route, kind) };
-        self.refuse(unasked(deed, "absent", bearer), about, None).await
+        self.asking.of_nobody(deed, bearer, route, kind).await.into()
     }
 
     async fn turn(&self, turn: &Turn<'_>) -> Result<Page, Withheld> {
@@ -130,16 +129,7 @@ impl Door {
         let from = turn.from();
         let gathered = self.store.gather_search(*patient, kind.as_ref(), from, &asker).await;
         let mut gathered = gathered.map_err(Withheld::unavailable)?;
-        let Some(keys) = self.asking.keys(gathered.patient.as_ref()).await? else {
-            return Err(self.refuse(unasked(deed, "absent", bearer), about, None).await);
-        };
-        let asked = match self.asking.resolve(bearer, *patient, &gathered, &keys) {
-            Ok(asked) => asked,
-            Err(Unasked::NotEnrolled) => {
-                return Err(self.refuse(unasked(deed, "not-enrolled", bearer), about, Some(&keys)).await);
-            }
-            Err(other @ Unasked::Unavailable(_)) => return Err(other.into()),
-        };
+        let (keys, asked) = self.asking.meet((deed, &about), bearer, *patient, &gathered).await?;
         let consents = self.consents(&gathered);
         if turn.consents.is_some_and(|then| then != consents) {
             return Err(self.refuse(unasked(deed, "absent", bearer), about, Some(&keys)).await);

@@ -14,7 +14,7 @@ use crate::doors::Served;
 use crate::house::each;
 use crate::wire;
 
-const SCOPE: &str = "DocumentReference.crs";
+const SCOPE: &str = "DocumentReference.crds";
 
 /// A letter with these codes, deposited by the clinic's physician.
 async fn letter(house: &Arc<House>, clinic: &Clinic, patient: PatientId, codes: &[&str]) -> RecordKey {
@@ -114,6 +114,11 @@ fn fr14_to_fr17_the_patient_masks_one_code_at_a_time_and_only_the_patient_unmask
         let acts = crate::house::entries(&open.house).await;
         let masks = acts.iter().filter(|e| e.act == garant::ledger::Act::Mask).count();
         assert_eq!(masks, 4, "each change is on record, and nothing else as one");
+        let path = format!("/fhir/DocumentReference/{key}");
+        let delete = wire::request("DELETE", &path, &[wire::bearer(&cast.by_author)], b"");
+        assert_eq!(wire::send(served.at, &delete).await.unwrap().status, 204);
+        assert_eq!(cast.change("DELETE", key, "MASQUE_PT", &cast.own).await, 404, "a deleted record has no mask");
+        assert_eq!(cast.codes(key).await.0, 404);
         served.end().await;
         open.close().await;
     });

@@ -1,6 +1,7 @@
 //! P18, P28 and P30: what was true yesterday is put back by whoever can write to the database.
 
 use super::world::{World, hospital_client};
+use crate::asking;
 use crate::clock::Timestamp;
 use crate::consent::{ConsentError, Wish};
 use crate::db::Arg;
@@ -137,11 +138,11 @@ async fn an_identifier_that_was_turned_to_another_patient_finds_nobody() {
 async fn decided(world: &World, bearer: &Bearer, key: RecordKey) -> (Permit, Footing, PatientKeys) {
     let door = &world.house.door;
     let gathered = door.store.gather_read(key, &door.asking.asker(bearer, key.patient)).await.unwrap();
-    let keys = door.asking.keys(gathered.patient.as_ref()).await.unwrap().unwrap();
-    let asked = door.asking.resolve(bearer, key.patient, &gathered, &keys).unwrap();
+    let deed = DeedId::ordered(&*door.clock, &*door.chance).unwrap();
+    let about = asking::about(bearer, key.patient, "read", None);
+    let (keys, asked) = door.asking.meet((deed, &about), bearer, key.patient, &gathered).await.unwrap();
     let facts = door.reader.open(&keys, &Place::facts(key, 1), &gathered.records[0].facts).unwrap();
     let facts = [RecordFacts::from_bytes(key, 1, &facts).unwrap()];
-    let deed = DeedId::ordered(&*door.clock, &*door.chance).unwrap();
     let permit = door.engine.decide(deed, &asked.question(Interaction::Read, door.clock.now(), &facts)).unwrap();
     let footing = asked.footing(&permit);
     (permit, footing, keys)
