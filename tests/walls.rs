@@ -32,7 +32,7 @@ const HOUSE: &[Room] = &[
     Room("db",         &[], &["bytes", "rusqlite", "thiserror", "tokio", "tokio_postgres", "tokio_postgres_rustls", "tracing", "std::net", "std::thread"]),
     Room("id",         &["chance", "clock"], &["thiserror", "uuid"]),
     // words
-    Room("model",      &["clock", "id", "json"], &["serde_json", "thiserror"]),
+    Room("model",      &["clock", "id", "json"], &["serde_json", "thiserror", "time"]),
     Room("fhir",       &["clock", "json", "model"], &["thiserror"]),
     // works: blind to each other
     Room("policy",     &["clock", "id", "model", "recall"], &["cedar_policy", "ring", "serde", "serde_json", "thiserror", "toml"]),
@@ -44,7 +44,7 @@ const HOUSE: &[Room] = &[
     Room("ledger",     &["chance", "clock", "db", "id", "json", "model", "policy", "store", "vault"], &["base64", "ring", "thiserror", "tokio", "tracing", "std::fs"]),
     // deeds
     Room("directory",  &["chance", "clock", "db", "id", "json", "ledger", "model", "recall", "store", "vault"], &["ring", "serde_json", "thiserror"]),
-    Room("consent",    &["chance", "clock", "db", "directory", "id", "json", "ledger", "model", "policy", "proof", "recall", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "time", "tracing"]),
+    Room("consent",    &["chance", "clock", "db", "directory", "id", "json", "ledger", "model", "policy", "proof", "recall", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "tracing"]),
     Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "json", "ledger", "model", "openid", "proof", "recall", "secret", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "tracing"]),
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
     Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
@@ -57,6 +57,7 @@ const HOUSE: &[Room] = &[
     Room("signin",     &["chance", "clock", "http", "identity", "openid"], &["askama", "axum", "tracing"]),
     Room("fhir_api",   &["clock", "consent", "fhir", "http", "id", "identity", "intake", "json", "model", "projection", "release"], &["axum", "tracing"]),
     Room("web",        &["consent", "http", "id", "identity", "json", "masking", "model", "proof"], &["axum", "serde_json", "tracing"]),
+    Room("pages",      &["clock", "consent", "http", "id", "identity", "model", "projection", "release"], &["askama", "axum", "ring", "tracing"]),
     // roof: put together, nothing lives here
     Room("config",     &["secret"], &["serde", "thiserror", "toml", "url", "std::env", "std::fs", "std::net"]),
     Room("app",        EVERY_ROOM, &["askama", "ring", "serde", "serde_json", "axum", "hyper", "hyper_util", "http_body_util", "rustix", "thiserror", "tokio", "tokio_io_timeout", "tower", "tracing", "url", "std::fs", "std::net"]),
@@ -87,7 +88,7 @@ const BLIND: &[&[&str]] =
     &[&["policy", "vault", "store", "openid"], &["proof", "policy"], &["proof", "vault"], &["proof", "store"]];
 
 /// Rooms that speak to the outside and hold nothing.
-const DOORS: &[&str] = &["http", "oauth", "signin", "fhir_api", "web"];
+const DOORS: &[&str] = &["http", "oauth", "signin", "fhir_api", "web", "pages"];
 
 fn files() -> &'static [File] {
     static FILES: LazyLock<Vec<File>> = LazyLock::new(|| checks::read("src"));

@@ -24,7 +24,7 @@ use super::demo::{personas, provider};
 use crate::config::Doors;
 use crate::http::{Cookies, Limits, Nonces, Peer, Shares, Sound, guard, offer_nonce, share, shut_unless_sound};
 use crate::proof::PublicKey;
-use crate::{fhir_api, oauth, signin, web};
+use crate::{fhir_api, oauth, pages, signin, web};
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 1024;
@@ -69,6 +69,7 @@ pub fn router(house: &Arc<House>) -> Router {
         .merge(oauth)
         .merge(web)
         .merge(sign_in(house))
+        .merge(pages(house))
         .nest("/fhir", fhir)
         .layer(from_fn_with_state(nonces, offer_nonce))
         .layer(from_fn_with_state(shares(house), share))
@@ -86,6 +87,18 @@ fn shares(house: &House) -> Arc<Shares> {
         stops: &STOPS,
     };
     Arc::new(Shares::new(limits, Arc::clone(&house.authenticator)))
+}
+
+fn pages(house: &House) -> Router {
+    pages::router(Arc::new(pages::Pages {
+        sessions: Arc::clone(&house.sessions),
+        consents: Arc::clone(&house.consents),
+        projection: Arc::clone(&house.projection),
+        cookies: Cookies { secure: !house.config.development },
+        base_url: house.config.issuer().to_owned(),
+        development: house.config.development,
+        clock: Arc::clone(&house.clock),
+    }))
 }
 
 /// Where people sign in and out; in development, the providers that stand in for those not configured too.

@@ -6,9 +6,9 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use super::Trouble;
 use crate::app::House;
 use crate::clock::Timestamp;
-use crate::consent::{Language, Signed, Wish};
+use crate::consent::{Signed, Wish};
 use crate::id::{ConsentId, PatientId, ProfessionalId};
-use crate::model::{Confidentiality, DeviceKind, Grantee, Period, Purpose, Terms};
+use crate::model::{Confidentiality, DeviceKind, Grantee, Language, Period, Purpose, Terms};
 use crate::proof::key::Algorithm;
 use crate::proof::statement::{Evidence, TYP};
 use crate::proof::{PublicKey, jws};

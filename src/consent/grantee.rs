@@ -6,7 +6,7 @@ use crate::id::{OrganisationId, ProfessionalId};
 use crate::model::{Grantee, OrganisationKind, Profession};
 
 /// A grantee and what the public register says of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Known {
     pub(super) grantee: Grantee,
     pub(super) name: String,

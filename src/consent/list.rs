@@ -1,11 +1,13 @@
 //! What a patient has agreed to, as it stands, with the statements served as they were signed.
 
 use super::check::Unproved;
+use super::grantee::Known;
 use super::row::ConsentSeal;
-use super::{ConsentError, Consents};
+use super::sentence::{Said, sentence};
+use super::{ConsentError, Consents, words};
 use crate::clock::Timestamp;
 use crate::id::{ConsentId, PatientId, ProfessionalId};
-use crate::model::{Grantee, Op, Terms};
+use crate::model::{Grantee, Language, Op, OrganisationKind, Terms};
 use crate::store::rows::ConsentRow;
 use crate::vault::PatientKeys;
 
@@ -22,14 +24,54 @@ pub struct View {
     pub terms: Option<Terms>,
     /// Who is shut out, when it is an exclusion.
     pub excluded: Option<ProfessionalId>,
-    /// The grantee's public name; absent when the register no longer knows them.
-    pub name: Option<String>,
+    /// The grantee, or who is shut out; absent when the register no longer knows them.
+    pub(super) who: Option<Known>,
     /// The guarantor's token over the terms.
     pub token: Option<String>,
     /// Log index of the current revision.
     pub leaf: u64,
     /// Every revision, the first one first.
     pub history: Vec<Past>,
+}
+
+impl View {
+    /// The grantee's public name; absent when the register no longer knows them.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.who.as_ref().map(|who| who.name.as_str())
+    }
+
+    /// Their profession, in words.
+    #[must_use]
+    pub fn profession(&self, language: Language) -> Option<String> {
+        Some(words::profession(self.who.as_ref()?.profession.as_ref()?, language))
+    }
+
+    /// What they are, or what they work for: care before anything else.
+    #[must_use]
+    pub fn kind(&self) -> Option<OrganisationKind> {
+        let who = self.who.as_ref()?;
+        let kinds = [OrganisationKind::Care, OrganisationKind::Social, OrganisationKind::Insurer];
+        kinds.into_iter().find(|kind| who.kinds.contains(kind)).or_else(|| who.kinds.first().copied())
+    }
+
+    /// Whether the grantee stands; one who is suspended reads nothing, whatever was agreed.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.active)
+    }
+
+    /// What is agreed to, in one sentence; absent when there are no terms, or nobody known to have them.
+    #[must_use]
+    pub fn sentence(&self, language: Language) -> Option<String> {
+        let issued = self.history.last()?.issued;
+        let said = match (&self.terms, self.excluded) {
+            (Some(terms), _) => Said::Grant(terms),
+            (None, Some(_)) => Said::Exclude,
+            (None, None) => return None,
+        };
+        sentence(said, self.who.as_ref()?, issued, language).ok()
+    }
 }
 
 /// A revision of a consent.
@@ -85,7 +127,7 @@ impl Consents {
             state: "ended",
             terms: None,
             excluded: None,
-            name: None,
+            who: None,
             token: None,
             leaf: 0,
             history: Vec::new(),
@@ -109,18 +151,18 @@ impl Consents {
         if view.history.last().map(|past| past.revision) != Some(row.revision) {
             return Err(Unproved("revisions missing").into());
         }
-        view.name = self.name_of(&view).await?;
+        view.who = self.grantee_of(&view).await?;
         if row.state == "active" {
             view.state = at(view.terms.as_ref(), self.clock.now());
         }
         Ok(view)
     }
 
-    async fn name_of(&self, view: &View) -> Result<Option<String>, ConsentError> {
+    async fn grantee_of(&self, view: &View) -> Result<Option<Known>, ConsentError> {
         let excluded = view.excluded.map(Grantee::Professional);
         let Some(grantee) = view.terms.as_ref().map(|t| t.grantee.clone()).or(excluded) else { return Ok(None) };
         match self.known(&grantee).await {
-            Ok(who) => Ok(Some(who.name)),
+            Ok(who) => Ok(Some(who)),
             Err(ConsentError::NoGrantee) => Ok(None),
             Err(other) => Err(other),
         }

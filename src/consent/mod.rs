@@ -5,7 +5,6 @@
 //! May touch: `policy`, `proof`, `vault` (verify, countersign, seal), `store`, `ledger`, `directory`.
 //! Must never: open a record; believe a row without its signatures.
 
-mod calendar;
 mod check;
 mod error;
 mod exclude;
@@ -51,7 +50,6 @@ pub use list::{Past, View};
 pub use prepare::{Draft, Wish};
 pub use preview::Preview;
 pub use request::{LONGEST_MESSAGE, MOST_OPEN, OPEN_DAYS, Request, RequestId};
-pub use sentence::Language;
 pub use sign::{ConsentReceipt, Signed};
 
 /// The deeds of patients over their consents, and what they need, each a capability of its own.

@@ -3,10 +3,10 @@
 use super::issued::{nonce, text_hash};
 use super::record::Making;
 use super::sentence::{Said, sentence};
-use super::{ConsentError, Consents, Language};
+use super::{ConsentError, Consents};
 use crate::clock::Timestamp;
 use crate::id::{ConsentId, PatientId, ProfessionalId};
-use crate::model::{Grantee, Op, Statement, Terms};
+use crate::model::{Grantee, Language, Op, Statement, Terms};
 use crate::vault::PatientKeys;
 
 /// What a patient wants.

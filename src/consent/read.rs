@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
-use super::{Language, RequestId, Signed, Wish, terms};
+use super::{RequestId, Signed, Wish, terms};
 use crate::id::PatientId;
 use crate::json::Node;
-use crate::model::Terms;
+use crate::model::{Language, Terms};
 use crate::model::statement::BadStatement;
 use crate::proof::webauthn::Assertion;
 use crate::proof::{Evidence, base64url};

@@ -5,12 +5,13 @@ use ring::digest::{SHA256, digest};
 use super::check::Unproved;
 use super::grantee::Known;
 use super::record::about;
+use super::sentence::{Said, sentence};
 use super::{ConsentError, Consents, terms};
 use crate::clock::Timestamp;
 use crate::id::{ClientId, DeedId, OrganisationId, PatientId, ProfessionalId};
 use crate::json::{self, Limits};
 use crate::ledger::{Act, Ground, Personal, Placed, Refusal, Unplaced, Unrecorded};
-use crate::model::{Bearer, Grantee, Op, Profession, Sealed, Statement, Subject, Terms};
+use crate::model::{Bearer, Grantee, Language, Op, Profession, Sealed, Statement, Subject, Terms};
 use crate::store::consents::RequestRow;
 use crate::store::turn::{NewRequest, Write};
 use crate::vault::{PatientKeys, Place};
@@ -150,6 +151,20 @@ impl Consents {
             requests.push(request);
         }
         Ok(requests)
+    }
+
+    /// What a request asks for, in the sentence that would be signed `now` if all of it were accepted.
+    ///
+    /// # Errors
+    /// [`ConsentError::NoGrantee`]; [`ConsentError::Unsayable`] for terms that have no words.
+    pub async fn asked_sentence(
+        &self,
+        request: &Request,
+        now: Timestamp,
+        language: Language,
+    ) -> Result<String, ConsentError> {
+        let who = self.known(&request.terms.grantee).await?;
+        Ok(sentence(Said::Grant(&request.terms), &who, now, language)?)
     }
 
     /// Says no to an open request.

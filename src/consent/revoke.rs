@@ -4,11 +4,11 @@ use super::issued::{nonce, text_hash};
 use super::record::Making;
 use super::sentence::{Said, sentence};
 use super::standing::Standing;
-use super::{ConsentError, Consents, Kept, Language};
+use super::{ConsentError, Consents, Kept};
 use crate::clock::Timestamp;
 use crate::id::{ConsentId, PatientId};
 use crate::ledger::{Act, Unplaced, Unrecorded};
-use crate::model::{Op, Statement};
+use crate::model::{Language, Op, Statement};
 use crate::vault::PatientKeys;
 
 /// How often it is tried again when the consent changed meanwhile. Each change takes a signature of the patient's

@@ -2,54 +2,12 @@
 //! can be made again and its hash compared.
 
 use std::fmt::Write as _;
-use std::str::FromStr;
 
-use super::calendar::moment;
 use super::grantee::Known;
 use super::words;
 use crate::clock::Timestamp;
-use crate::model::{ClinicalScope, Confidentiality, Grantee, Interaction, OrganisationKind, Period, Terms};
-
-/// The language of the sentence.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Language {
-    /// French.
-    #[default]
-    Fr,
-    /// English.
-    En,
-}
-
-impl Language {
-    /// The code in statements.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        self.pick("fr", "en")
-    }
-
-    pub(super) const fn pick(self, fr: &'static str, en: &'static str) -> &'static str {
-        match self {
-            Self::Fr => fr,
-            Self::En => en,
-        }
-    }
-}
-
-/// Not a language we write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the language is 'fr' or 'en'")]
-pub struct UnknownLanguage;
-
-impl FromStr for Language {
-    type Err = UnknownLanguage;
-    fn from_str(code: &str) -> Result<Self, UnknownLanguage> {
-        match code {
-            "fr" => Ok(Self::Fr),
-            "en" => Ok(Self::En),
-            _ => Err(UnknownLanguage),
-        }
-    }
-}
+use crate::model::calendar::moment;
+use crate::model::{ClinicalScope, Confidentiality, Grantee, Interaction, Language, OrganisationKind, Period, Terms};
 
 /// What is said of whom.
 #[derive(Clone, Copy, Debug)]

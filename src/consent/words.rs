@@ -1,7 +1,6 @@
 //! The plain words for codes, as data: what cannot be said to a patient cannot be signed by them.
 
-use super::sentence::Language;
-use crate::model::{Coding, Interaction, OrganisationKind, Profession, Purpose, Sensitivity};
+use crate::model::{Coding, Interaction, Language, OrganisationKind, Profession, Purpose, Sensitivity};
 
 type Words = (&'static str, &'static str, &'static str);
 

@@ -39,7 +39,7 @@ pub(super) fn as_it_was(view: View, revision: i64) -> Option<View> {
 pub(super) fn write(patient: PatientId, view: &View, issuer: &str) -> Option<Value> {
     let past: &Past = view.history.last()?;
     let said = Statement::parse(&past.statement).ok()?;
-    let name = view.name.as_deref();
+    let name = view.name();
     let provision = match (&view.terms, view.excluded) {
         (Some(terms), _) => provision(terms, name),
         (None, Some(professional)) => {

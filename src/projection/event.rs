@@ -48,7 +48,7 @@ enum Kind {
 
 /// Who did it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Doer {
+pub(super) enum Doer {
     Software,
     Patient,
     Guarantor,
@@ -157,7 +157,7 @@ fn outcome(refused: Option<&str>) -> &'static str {
 }
 
 /// Whoever asks without software is the patient; whoever acts without either is the guarantor.
-fn doer(leaf: &Leaf) -> Doer {
+pub(super) fn doer(leaf: &Leaf) -> Doer {
     if leaf.personal.client.is_some() {
         Doer::Software
     } else if leaf.entry.ground == Ground::Oneself || leaf.entry.act == Act::Refuse {

@@ -15,7 +15,7 @@ use crate::model::{Bearer, Interaction, RecordKey};
 use crate::policy::Permit;
 use crate::release::Withheld;
 
-const KIND: &str = "AuditEvent";
+pub(super) const KIND: &str = "AuditEvent";
 /// Events on a page when nobody says how many.
 const USUAL: usize = 50;
 /// Events on a page at most.
@@ -35,11 +35,10 @@ pub struct Window {
 }
 
 /// What was found so far, and where to look on.
-#[derive(Default)]
-struct Found {
-    told: Vec<Told>,
-    /// The last leaf looked at, when there is more.
-    next: Option<u64>,
+pub(super) struct Found<T> {
+    pub(super) told: Vec<T>,
+    /// The id of the last leaf looked at, when there is more.
+    pub(super) next: Option<String>,
 }
 
 impl Projection {
@@ -67,19 +66,16 @@ impl Projection {
         let about = about(bearer, patient, "search", Some(KIND));
         let met = self.meet(bearer, RecordKey::of_patient(patient), &about).await?;
         let permit = self.history(patient, &met, &about, Interaction::Search).await?;
-        let below = match &window.after {
-            None => u64::MAX,
-            // An id of somebody else's history is no place in this one.
-            Some(id) => leaf(&self.indexer, patient, id)
-                .ok_or_else(|| Withheld::BadQuery("the page asked for is none of this search".to_owned()))?,
+        let tell = |opened: &Leaf, names: &Names| {
+            let told = self.tell_event(patient, opened, names)?;
+            Ok(told.matches(query, RecordKey::of_patient(patient)).then_some(told))
         };
-        let count = window.count.map_or(USUAL, |n| usize::try_from(n).unwrap_or(MOST)).min(MOST);
-        let found = self.find(patient, &met, query, (below, count)).await?;
+        let found = self.find(patient, &met, window, tell).await?;
         let spent = self.spend(permit, &met, about).await?;
         let whole = window.after.is_none() && found.next.is_none();
         Ok(Page {
             total: whole.then_some(found.told.len() as u64),
-            next: found.next.map(|index| alias(&self.indexer, patient, index)),
+            next: found.next,
             leaf: Some(spent.leaf()),
             matches: found.told.into_iter().map(|told| spent.show(told)).collect(),
         })
@@ -107,7 +103,7 @@ impl Projection {
     }
 
     /// The leave to look into the history of `patient`; one record stands for all of it.
-    async fn history(
+    pub(super) async fn history(
         &self,
         patient: PatientId,
         met: &Met,
@@ -121,30 +117,35 @@ impl Projection {
         }
     }
 
-    async fn find(
+    /// Walks back through the leaves about `patient` and tells those that `tell` makes something of.
+    pub(super) async fn find<T>(
         &self,
         patient: PatientId,
         met: &Met,
-        query: &Query,
-        (mut below, count): (u64, usize),
-    ) -> Result<Found, Withheld> {
-        let (mut found, mut names, mut looked_at) = (Found::default(), Names::default(), 0);
+        window: &Window,
+        tell: impl Fn(&Leaf, &Names) -> Result<Option<T>, Withheld>,
+    ) -> Result<Found<T>, Withheld> {
+        let mut below = match &window.after {
+            None => u64::MAX,
+            // An id of somebody else's history is no place in this one.
+            Some(id) => leaf(&self.indexer, patient, id)
+                .ok_or_else(|| Withheld::BadQuery("the page asked for is none of this search".to_owned()))?,
+        };
+        let count = window.count.map_or(USUAL, |n| usize::try_from(n).unwrap_or(MOST)).min(MOST);
+        let (mut found, mut names, mut looked_at) = (Found { told: Vec::new(), next: None }, Names::default(), 0);
         loop {
             let top = i64::try_from(below).unwrap_or(i64::MAX);
             let rows = self.store.leaves_before(patient, top, AT_ONCE).await.map_err(Withheld::unavailable)?;
             for row in &rows {
                 if found.told.len() >= count || looked_at >= LOOKED_AT {
-                    found.next = Some(below);
+                    found.next = Some(alias(&self.indexer, patient, below));
                     return Ok(found);
                 }
                 looked_at += 1;
                 below = u64::try_from(row.leaf).unwrap_or(0);
                 if let Some(opened) = self.open(patient, row, &met.keys)? {
                     self.learn(&mut names, &opened).await?;
-                    let told = self.tell_event(patient, &opened, &names)?;
-                    if told.matches(query, RecordKey::of_patient(patient)) {
-                        found.told.push(told);
-                    }
+                    found.told.extend(tell(&opened, &names)?);
                 }
             }
             if rows.len() < usize::try_from(AT_ONCE).unwrap_or(0) {

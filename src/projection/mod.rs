@@ -9,6 +9,7 @@
 //! Must never: open a record's content; show anything before its own leaf is durable; let an AuditEvent, a Consent or
 //! the Provenance of a write be made or changed from outside.
 
+mod accounts;
 mod agreement;
 mod alias;
 mod consents;
@@ -38,6 +39,7 @@ use crate::policy::Engine;
 use crate::store::Store;
 use crate::vault::{Indexer, LogReader, Reader};
 
+pub use accounts::{Account, Accounts, By, Did};
 pub use events::Window;
 pub use origins::{Origin, Target};
 pub use shown::{Page, Shown};

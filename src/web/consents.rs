@@ -103,7 +103,7 @@ fn view(view: &View) -> Value {
         "state": view.state,
         "terms": view.terms.as_ref().map(terms::write),
         "excluded": view.excluded.map(|p| p.to_string()),
-        "name": view.name,
+        "name": view.name(),
         "token": view.token,
         "leaf": view.leaf,
         "history": history,

@@ -4,13 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use garant::app::House;
 use garant::clock::Timestamp;
-use garant::consent::{ConsentReceipt, Language, Signed, Wish};
+use garant::consent::{ConsentReceipt, Signed, Wish};
 use garant::directory::{Client, Organisation, Party, Professional, Profile};
 use garant::fhir::Handling;
 use garant::id::{ClientId, ConsentId, OrganisationId, PatientId, ProfessionalId, RecordId};
 use garant::identity::{Identifier, TokenRequest};
 use garant::model::{
-    Bearer, Confidentiality, Device, DeviceKind, Grantee, OrganisationKind, Period, Purpose, RecordKey, Subject, Terms,
+    Bearer, Confidentiality, Device, DeviceKind, Grantee, Language, OrganisationKind, Period, Purpose, RecordKey,
+    Subject, Terms,
 };
 use garant::proof::{Evidence, PublicKey, statement};
 use garant::release::{Released, Wanted, Withheld};

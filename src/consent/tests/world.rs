@@ -9,17 +9,14 @@ use crate::app::{Chores, House, Means, found};
 use crate::chance::SystemChance;
 use crate::clock::{TestClock, Timestamp};
 use crate::config::{Config, RootConfig, SignInConfig};
-use crate::consent::{ConsentError, ConsentReceipt, Draft, Language, Signed, Wish};
+use crate::consent::{ConsentError, ConsentReceipt, Draft, Signed, Wish};
 use crate::directory::{Client, Organisation, Party, Professional, Profile};
 use crate::fhir::SearchValues;
 use crate::id::{ClientId, DeedId, DeviceId, OrganisationId, PatientId, ProfessionalId, RecordId};
 use crate::ledger::entry::Entry;
 use crate::ledger::law::Law;
 use crate::ledger::{Act, Personal};
-use crate::model::{
-    Bearer, Confidentiality, DeviceKind, Grantee, OrganisationKind, Period, Purpose, RecordClass, RecordFacts,
-    RecordKey, Subject, Terms,
-};
+use crate::model::{Bearer, Confidentiality, DeviceKind, Grantee, Language, OrganisationKind, Period, Purpose, RecordClass, RecordFacts, RecordKey, Subject, Terms};
 use crate::proof::webauthn::{Assertion, challenge_of};
 use crate::proof::{Evidence, PublicKey, base64url};
 use crate::release::Withheld;
