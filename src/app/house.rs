@@ -13,9 +13,9 @@ use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, ConfigError, RootConfig};
 use crate::consent::{Checker, Consents};
 use crate::db::{Db, DbError, Holds, Location, Settings};
-use crate::directory::{EnrolError, Enrolments, Register};
+use crate::directory::{EnrolError, Enrolments, Lookup, Register};
 use crate::id::DeedId;
-use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Logins, Patients, Possession, Sessions};
+use crate::identity::{Authenticator, Authorizer, Grants, Issuer, Logins, Passkeys, Patients, Possession, Sessions};
 use crate::intake::Intake;
 use crate::ledger::{Act, Ledger, NOBODY, Personal, Publisher, Unrecorded, Unsound};
 use crate::masking::Masking;
@@ -104,6 +104,10 @@ pub struct House {
     pub enrolments: Arc<Enrolments>,
     /// Enrols patients.
     pub patients: Arc<Patients>,
+    /// The keys patients sign with.
+    pub passkeys: Arc<Passkeys>,
+    /// Finds whom to give access.
+    pub lookup: Arc<Lookup>,
     /// The deeds of patients over their consents.
     pub consents: Arc<Consents>,
     /// The deeds over visibility codes.
@@ -257,6 +261,8 @@ impl House {
             enrolments: Arc::new(rooms.enrolments()),
             projection: Arc::new(rooms.projection(&consents)),
             consents,
+            passkeys: Arc::new(rooms.passkeys(&patients)),
+            lookup: Arc::new(rooms.lookup()),
             masking: Arc::new(rooms.masking()),
             authorizer: Arc::new(rooms.authorizer(&issuer, &sessions, &grants, &patients)),
             authenticator: Arc::new(rooms.authenticator(&possession, &grants)),

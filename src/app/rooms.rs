@@ -10,9 +10,9 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{self, Config, ProviderConfig};
 use crate::consent::{Checker, Consents};
-use crate::directory::{Enrolments, Register};
+use crate::directory::{Enrolments, Lookup, Register};
 use crate::identity::{
-    Authenticator, Authorizer, ClaimNames, Grants, Issuer, Logins, Patients, Picker, Possession, Sessions, Vouchers,
+    Authenticator, Authorizer, ClaimNames, Grants, Issuer, Logins, Passkeys, Patients, Picker, Possession, Sessions, Vouchers,
     Way,
 };
 use crate::intake::Intake;
@@ -22,7 +22,7 @@ use crate::masking::Masking;
 use crate::openid::{Provider, Settings, Unproved};
 use crate::policy::Engine;
 use crate::projection::Projection;
-use crate::proof::PublicKey;
+use crate::proof::{PublicKey, Site};
 use crate::recall::Recall;
 use crate::release::Door;
 use crate::store::Store;
@@ -176,6 +176,21 @@ impl Rooms {
         }
     }
 
+    pub(super) fn passkeys(&self, patients: &Arc<Patients>) -> Passkeys {
+        let (rp_id, origins) = self.config.passkey_site();
+        Passkeys {
+            patients: Arc::clone(patients),
+            mac: self.keyring.row_mac(),
+            site: Site { rp_id, origins },
+            clock: Arc::clone(&self.clock),
+            chance: Arc::clone(&self.chance),
+        }
+    }
+
+    pub(super) fn lookup(&self) -> Lookup {
+        Lookup { store: self.store.clone(), register: Arc::clone(&self.register) }
+    }
+
     pub(super) fn masking(&self) -> Masking {
         Masking {
             store: self.store.clone(),
@@ -201,7 +216,7 @@ impl Rooms {
             indexer: self.keyring.indexer(),
             mac: self.keyring.row_mac(),
             signer: self.keyring.consent_signer(),
-            origins: self.config.origins.clone(),
+            origins: self.config.passkey_site().1,
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         }

@@ -94,6 +94,8 @@ fn pages(house: &House) -> Router {
         sessions: Arc::clone(&house.sessions),
         consents: Arc::clone(&house.consents),
         projection: Arc::clone(&house.projection),
+        passkeys: Arc::clone(&house.passkeys),
+        lookup: Arc::clone(&house.lookup),
         cookies: Cookies { secure: !house.config.development },
         base_url: house.config.issuer().to_owned(),
         development: house.config.development,

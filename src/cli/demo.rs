@@ -104,7 +104,8 @@ fn means(opening: &Opening, config: Config) -> crate::app::Means {
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Trouble> {
-    let base_url = format!("http://{}/fhir", args.listen);
+    // Browsers make passkeys for a name, never for an address.
+    let base_url = format!("http://localhost:{}/fhir", args.listen.port());
     let (house, chores, cast) =
         open_demo(&args.data, &base_url, args.databases, |line| say(format_args!("  {line}"))).await?;
     let listening = listen(args.listen, router(&house)).await?.sharing(&house.config.doors);

@@ -61,7 +61,8 @@ async fn play(folder: &Path, databases: Databases) -> Result<(), Staging> {
     // The port must be known before the house is founded: its base URL is bound into everything that is signed.
     let port = std::net::TcpListener::bind(address)?.local_addr()?.port();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    let (house, chores, cast) = open_demo(folder, &format!("http://{address}/fhir"), databases, |_| {}).await?;
+    let (house, chores, mut cast) = open_demo(folder, &format!("http://{address}/fhir"), databases, |_| {}).await?;
+    cast.equip(&house).await.map_err(Trouble::of)?;
     let listening = listen(address, router(&house)).await?;
     let (end, ending) = watch::channel(false);
     let serving = begin(listening, ending);

@@ -47,7 +47,7 @@ pub struct Config {
     /// Seconds between checkpoints of the log. Default 1.
     #[serde(default = "default_checkpoint")]
     pub checkpoint_secs: u64,
-    /// Web origins whose passkey assertions are accepted for consents.
+    /// Web origins whose passkey assertions are accepted for consents; when none is named, that of `base_url`.
     #[serde(default)]
     pub origins: Vec<String>,
     /// Where people sign in.
@@ -213,6 +213,14 @@ impl Config {
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.base_url.strip_suffix("/fhir").unwrap_or(&self.base_url)
+    }
+
+    /// The site whose passkeys are taken (WebAuthn): the host of the base URL, and the origins set, else its own.
+    #[must_use]
+    pub fn passkey_site(&self) -> (String, Vec<String>) {
+        let host = url::Url::parse(self.issuer()).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+        let origins = if self.origins.is_empty() { vec![self.issuer().to_owned()] } else { self.origins.clone() };
+        (host, origins)
     }
 
     /// The origin line of the log: host and path of the base URL, `/log` added.

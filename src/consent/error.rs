@@ -35,6 +35,9 @@ pub enum ConsentError {
     /// No active key of the patient signed exactly this.
     #[error("this is not signed with an active key of yours")]
     Unsigned,
+    /// The key was added lately, and is not the patient's first: it may not widen anything yet (T15).
+    #[error("this key was added less than a day ago and cannot give access yet; use another, or wait")]
+    Young,
     /// Nobody in good standing is enrolled under that name.
     #[error("nobody in good standing is enrolled under this name")]
     NoGrantee,

@@ -3,7 +3,7 @@
 use super::grantee::Known;
 use super::{ConsentError, Consents, LONGEST};
 use crate::clock::Timestamp;
-use crate::model::{OrganisationKind, Terms};
+use crate::model::{Confidentiality, Grantee, OrganisationKind, Period, Purpose, Terms};
 use crate::policy::{Prospect, Reason};
 
 /// The longest a consent to an insurer may last: contracts are renewed each year, and so is the question.
@@ -20,6 +20,37 @@ impl Consents {
         }
         let prospect = Prospect { kinds: &who.kinds, profession: who.profession.as_ref() };
         self.engine.would_grant(terms, &prospect).map_err(|reason| refused(reason, who))
+    }
+}
+
+impl Consents {
+    /// Those of these FHIR types that could be opened to `grantee` for these purposes at all: the others are not to
+    /// be offered.
+    ///
+    /// # Errors
+    /// [`ConsentError::NoGrantee`].
+    pub async fn openable(
+        &self,
+        grantee: &Grantee,
+        purpose: &[Purpose],
+        types: &[&'static str],
+    ) -> Result<Vec<&'static str>, ConsentError> {
+        let who = self.known(grantee).await?;
+        let from = self.clock.now();
+        let open = |kind: &&&'static str| {
+            let Ok(scope) = format!("{kind}.rs").parse() else { return false };
+            let terms = Terms {
+                grantee: grantee.clone(),
+                scope: vec![scope],
+                purpose: purpose.to_vec(),
+                confidentiality: Confidentiality::N,
+                sensitivity: Vec::new(),
+                authored: Period::ALWAYS,
+                valid: Period { from, to: from.plus_secs(86_400) },
+            };
+            self.lawful(&terms, &who, from).is_ok()
+        };
+        Ok(types.iter().filter(open).copied().collect())
     }
 }
 

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::grantee::Known;
 use super::words;
 use crate::clock::Timestamp;
-use crate::model::calendar::moment;
-use crate::model::{ClinicalScope, Confidentiality, Grantee, Interaction, Language, OrganisationKind, Period, Terms};
+use crate::model::calendar::{moment, until};
+use crate::model::{ClinicalScope, Confidentiality, Grantee, Interaction, Language, OrganisationKind, Period, Rubric, Terms};
 
 /// What is said of whom.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,7 @@ fn allowed(terms: &Terms, who: &Known, issued: Timestamp, language: Language) ->
     let mut out = deeds(&terms.scope, language)?;
     out.push_str(&authored(&terms.authored, language)?);
     let date = |at| moment(at, language).ok_or(Unsayable("date"));
-    let (from, to) = (terms.valid.from, date(terms.valid.to)?);
+    let (from, to) = (terms.valid.from, until(terms.valid.to, language).ok_or(Unsayable("date"))?);
     if from > issued {
         let from = date(from)?;
         let _infallible = match language {
@@ -137,8 +137,12 @@ fn deeds(scopes: &[ClinicalScope], language: Language) -> Result<String, Unsayab
     ];
     let mut deeds = Vec::new();
     for interactions in verbs {
-        let mut objects: Vec<String> = Vec::new();
-        for scope in scopes.iter().filter(|s| interactions.iter().any(|i| s.interactions.has(*i))) {
+        let done: Vec<&ClinicalScope> =
+            scopes.iter().filter(|s| interactions.iter().any(|i| s.interactions.has(*i))).collect();
+        let whole = whole_rubrics(&done);
+        let mut objects: Vec<String> = whole.iter().map(|rubric| rubric.owned(language).to_owned()).collect();
+        let told = |s: &&ClinicalScope| s.resource_type.as_deref().is_some_and(|t| whole.iter().any(|r| r.types().contains(&t)));
+        for scope in done.into_iter().filter(|s| !told(s)) {
             for object in objects_of(scope, language)? {
                 if !objects.contains(&object) {
                     objects.push(object);
@@ -150,6 +154,14 @@ fn deeds(scopes: &[ClinicalScope], language: Language) -> Result<String, Unsayab
         }
     }
     if deeds.is_empty() { Err(Unsayable("scope")) } else { Ok(deeds.join(", ")) }
+}
+
+/// The parts of the record that are open in all their types: one word says what many would hide.
+fn whole_rubrics(scopes: &[&ClinicalScope]) -> Vec<Rubric> {
+    let open = |kind: &&str| scopes.iter().any(|s| s.resource_type.as_deref() == Some(*kind) && s.categories.is_empty());
+    let narrowed = |kind: &&str| scopes.iter().any(|s| s.resource_type.as_deref() == Some(*kind) && !s.categories.is_empty());
+    let whole = |r: &Rubric| r.types().iter().all(|t| open(t) && !narrowed(t));
+    Rubric::ALL.into_iter().filter(whole).collect()
 }
 
 fn objects_of(scope: &ClinicalScope, language: Language) -> Result<Vec<String>, Unsayable> {

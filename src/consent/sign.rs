@@ -73,6 +73,9 @@ impl Consents {
     /// key to being active at the very turn (WA-13).
     async fn evidence(&self, said: &Statement, signed: &Signed) -> Result<(Kept, Write), ConsentError> {
         let (device, row) = self.signer_of(said.patient, &signed.statement, &signed.evidence).await?;
+        if matches!(said.op, Op::Grant(_) | Op::Lift) {
+            self.ripe(&device).await?;
+        }
         let token = match &said.op {
             Op::Grant(_) | Op::Narrow(_) => {
                 let (issuer, kind) = (&self.checker.issuer, signed.evidence.kind());

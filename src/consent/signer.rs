@@ -9,6 +9,9 @@ use crate::proof::webauthn::counter_advances;
 use crate::proof::{Evidence, base64url};
 use crate::store::rows::DeviceRow;
 
+/// How long a key that is not the first waits before it may widen access, in seconds.
+const RIPE_SECONDS: i64 = 24 * 3600;
+
 impl Consents {
     /// The enrolment of the active key of `patient` that signed exactly `statement`, and the registry's signature.
     ///
@@ -38,6 +41,18 @@ impl Consents {
             }
         }
         Err(ConsentError::Unsigned)
+    }
+
+    /// That a key may widen access: it is the patient's first, or a day old. Whoever takes over a session and adds a
+    /// key of their own gains nothing before the patient was told of it (T15).
+    pub(super) async fn ripe(&self, device: &Device) -> Result<(), ConsentError> {
+        if self.clock.now() >= device.since.plus_secs(RIPE_SECONDS) {
+            return Ok(());
+        }
+        let rows = self.store.devices(device.patient).await?;
+        // Ended keys count: who has lost a key is not on a first visit.
+        let before = rows.iter().filter_map(|row| Device::parse(&row.body)).any(|other| other.since < device.since);
+        if before { Err(ConsentError::Young) } else { Ok(()) }
     }
 
     fn enrolled(&self, patient: PatientId, row: &DeviceRow) -> Option<Device> {

@@ -157,7 +157,9 @@ pub(super) fn sensitivity(of: &Sensitivity, language: Language) -> &'static str 
 }
 
 /// A profession, or its code when we have no word for it.
-pub(super) fn profession(of: &Profession, language: Language) -> String {
+/// A profession, in words.
+#[must_use]
+pub fn profession(of: &Profession, language: Language) -> String {
     let plain = || format!("{} {}", language.pick("profession", "profession"), of.code());
     look(PROFESSIONS, of.code(), language).map_or_else(plain, str::to_owned)
 }

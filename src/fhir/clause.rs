@@ -112,7 +112,7 @@ impl Clause {
         }
         let one = |part: &str| {
             if modifier == Modifier::Text {
-                return unescape(part).filter(|t| !t.is_empty()).map(|t| Term::Label(super::fold::fold(&t)));
+                return unescape(part).filter(|t| !t.is_empty()).map(|t| Term::Label(crate::model::fold(&t)));
             }
             if parameter.kind == Kind::Composite {
                 return composite(parameter, part, base);
@@ -153,7 +153,7 @@ fn term(kind: Kind, text: &str, forced: Option<&str>, base: &str) -> Option<Term
         }
         Kind::Text => {
             let exact = unescape(text)?;
-            Term::Text { folded: super::fold::fold(&exact), exact }
+            Term::Text { folded: crate::model::fold(&exact), exact }
         }
         Kind::Date => {
             let (prefix, rest) = prefix(text);

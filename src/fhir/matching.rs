@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::clause::{Clause, Modifier, Prefix, Term, own};
 use super::decimal::Decimal;
-use super::fold::fold;
+use crate::model::fold;
 use super::query::Query;
 use super::values::SearchValue;
 use crate::clock::Timestamp;

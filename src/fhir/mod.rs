@@ -16,7 +16,6 @@ mod evaluate;
 mod everything;
 mod extract;
 mod facts;
-mod fold;
 pub mod history;
 mod include;
 mod issue;

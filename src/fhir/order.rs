@@ -1,7 +1,7 @@
 //! The order of the matches, as bytes that compare the same way.
 
 use super::decimal::Decimal;
-use super::fold::fold;
+use crate::model::fold;
 use super::parameters::{self, Kind};
 use super::query::{BadQuery, Query};
 use super::values::{SearchValue, SearchValues};

@@ -153,6 +153,7 @@ fn refused(why: &ConsentError) -> Response<Body> {
         | ConsentError::Conflict
         | ConsentError::Unknown
         | ConsentError::Unsigned
+        | ConsentError::Young
         | ConsentError::Wider
         | ConsentError::Exclusion
         | ConsentError::Unsayable(_) => (StatusCode::UNPROCESSABLE_ENTITY, Code::Processing),

@@ -2,7 +2,7 @@
 //!
 //! Lives here: access tokens, made for enrolled software ([`Issuer`]), allowed by people ([`Authorizer`]) and checked at
 //! each request ([`Authenticator`]); people's logins at identity providers ([`Logins`]) and their sessions
-//! ([`Sessions`]); the enrolment of patients, their devices and accounts ([`Patients`]).
+//! ([`Sessions`]); the enrolment of patients, their devices and accounts ([`Patients`], [`Passkeys`]).
 //! May touch: `proof`, `openid`, `vault` (token and registry keys), `store`, `ledger`, `directory`.
 //! Must never: decide what an actor may see.
 
@@ -15,6 +15,7 @@ mod introspect;
 mod issue;
 mod listing;
 mod login;
+mod passkeys;
 mod patients;
 mod picker;
 mod possession;
@@ -34,6 +35,7 @@ pub use grant::{GrantError, Grants};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use listing::Listed;
 pub use login::{Answer, ClaimNames, Kind, LONGEST_ATTEMPT_SECONDS, LoginError, Logins, NotEnded, Sent, Way, Welcome};
+pub use passkeys::{FRESH_SECONDS, PasskeyError, Passkeys};
 pub use patients::{Identifier, PatientError, Patients};
 pub use picker::Picker;
 pub use possession::{PERIOD_SECONDS, Possession, Unproved};

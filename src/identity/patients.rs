@@ -145,6 +145,23 @@ impl Patients {
         Ok(device)
     }
 
+    /// The keys of a patient that stand, the oldest first; one whose row does not hold is none.
+    ///
+    /// # Errors
+    /// [`PatientError::Db`].
+    pub async fn devices(&self, patient: PatientId) -> Result<Vec<Device>, PatientError> {
+        let mut devices = Vec::new();
+        for row in self.store.devices(patient).await?.into_iter().filter(|row| row.state == "active") {
+            if self.registry.verifier().verify(row.body.as_bytes(), &row.signature).is_err() {
+                tracing::error!(device = %row.device, "the enrolment of a patient's key does not hold");
+                continue;
+            }
+            devices.extend(Device::parse(&row.body).filter(|d| d.patient == patient && d.id == row.device));
+        }
+        devices.sort_by_key(|device| device.since);
+        Ok(devices)
+    }
+
     /// Ends a key: nothing signed with it is taken from now on; what was signed before stays verifiable (WA-13).
     ///
     /// # Errors

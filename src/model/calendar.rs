@@ -52,6 +52,18 @@ pub fn moment(at: Timestamp, language: Language) -> Option<String> {
     })
 }
 
+/// The end of something that is over at `at`, in words: a day is told as a day when it ends with it.
+///
+/// `None` when the calendar has no such moment.
+#[must_use]
+pub fn until(at: Timestamp, language: Language) -> Option<String> {
+    let last = local(at.plus_secs(-1))?;
+    if local(at)?.time() != Time::MIDNIGHT {
+        return moment(at, language);
+    }
+    Some(format!("{} {}", of_day(last, language)?, language.pick("inclus", "included")))
+}
+
 /// The day in words: `12 mars 2027`. `None` when the calendar has no such day.
 #[must_use]
 pub fn day(at: Timestamp, language: Language) -> Option<String> {
@@ -94,14 +106,14 @@ pub fn iso_day(at: Timestamp) -> Option<String> {
     Some(format!("{:04}-{:02}-{:02}", local.year(), u8::from(local.month()), local.day()))
 }
 
-/// The last second of a day that was written in a form, on the wall; `None` for what is no day.
+/// When a day that was written in a form is over, on the wall; `None` for what is no day.
 #[must_use]
 pub fn end_of_day(text: &str) -> Option<Timestamp> {
     let mut parts = text.splitn(3, '-');
     let year: i32 = parts.next().filter(|t| t.len() == 4)?.parse().ok()?;
     let month = Month::try_from(parts.next().filter(|t| t.len() == 2)?.parse::<u8>().ok()?).ok()?;
     let day = parts.next().filter(|t| t.len() == 2)?.parse().ok()?;
-    let end = Date::from_calendar_date(year, month, day).ok()?.with_time(Time::from_hms(23, 59, 59).ok()?);
+    let end = Date::from_calendar_date(year, month, day).ok()?.next_day()?.midnight();
     let offset = paris(end.assume_utc())?;
     Some(Timestamp::from_secs(end.assume_offset(offset).unix_timestamp()))
 }
@@ -163,8 +175,9 @@ mod tests {
         assert_eq!(month_name(month(at).unwrap(), Language::Fr), "janvier");
         assert_eq!(iso_day(at).unwrap(), "2027-01-01");
         // Summer and winter: the day ends an hour apart.
-        for (day, end) in [("2027-07-14", "2027-07-14T21:59:59Z"), ("2027-01-01", "2027-01-01T22:59:59Z")] {
+        for (day, end) in [("2027-07-14", "2027-07-14T22:00:00Z"), ("2027-01-01", "2027-01-01T23:00:00Z")] {
             assert_eq!(end_of_day(day), Timestamp::from_rfc3339(end).ok());
+            assert_eq!(until(end_of_day(day).unwrap(), Language::Fr), Some(format!("{} inclus", super::day(end_of_day(day).unwrap().plus_secs(-1), Language::Fr).unwrap())));
         }
         for bad in ["", "2027-02-30", "27-01-01", "2027-1-1", "2027-01-01T00:00", "x"] {
             assert_eq!(end_of_day(bad), None, "{bad}");

@@ -18,6 +18,7 @@ struct Asset {
 /// The addresses that pages name.
 pub(super) struct Addresses {
     pub(super) style: String,
+    pub(super) script: String,
     pub(super) icon: String,
 }
 
@@ -32,9 +33,13 @@ static ICON: LazyLock<Asset> =
 static STYLE: LazyLock<Asset> =
     LazyLock::new(|| Asset::of("style", "css", "text/css; charset=utf-8", include_bytes!("../../assets/style.css")));
 
+static SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::of("script", "js", "text/javascript; charset=utf-8", include_bytes!("../../assets/script.js")));
+
 /// Where the pages find them.
 pub(super) static ADDRESSES: LazyLock<Addresses> = LazyLock::new(|| Addresses {
     style: format!("/assets/{}", STYLE.name),
+    script: format!("/assets/{}", SCRIPT.name),
     icon: format!("/assets/{}", ICON.name),
 });
 
@@ -51,7 +56,7 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response<Body> {
     let font = FONTS.iter().find(|(stem, _)| name.strip_suffix(".woff2").is_some_and(|n| n == *stem));
     let found = match font {
         Some((_, bytes)) => Some(("font/woff2", *bytes)),
-        None => [&*STYLE, &*ICON].into_iter().find(|asset| asset.name == name).map(|asset| (asset.kind, asset.bytes)),
+        None => [&*STYLE, &*SCRIPT, &*ICON].into_iter().find(|asset| asset.name == name).map(|asset| (asset.kind, asset.bytes)),
     };
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();

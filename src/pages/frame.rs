@@ -86,6 +86,7 @@ words! {
         requests: "Demandes", "Requests";
         other: "English", "Français";
         account: "Mes connexions", "My sign-ins";
+        keys: "Mes clés", "My keys";
         leave: "Se déconnecter", "Sign out";
         development: "Mode développement : rien ici n’est réel, et le fournisseur d’identité croit tout le monde.",
             "Development mode: nothing here is real, and the identity provider believes anyone.";

@@ -60,7 +60,7 @@ async fn make(pages: &Pages, visitor: &Visitor) -> Result<Response<Body>, Troubl
     let ending = standing.iter().filter(|(_, terms)| terms.valid.to <= soon).map(|(view, terms)| Ending {
         id: view.consent.to_string(),
         name: name(view, language),
-        when: calendar::day(terms.valid.to, language).unwrap_or_default(),
+        when: calendar::until(terms.valid.to, language).unwrap_or_default(),
     });
     let read = readings(pages, visitor).await?;
     let since = now.plus_secs(-NEW_DAYS * 86_400);
@@ -113,6 +113,6 @@ words! {
         all: "Tout l’historique", "The whole history";
         months: "Lectures des 6 derniers mois", "Readings of the last 6 months";
         ending: "Prend fin bientôt", "Ends soon";
-        ends: "prend fin le", "ends on";
+        ends: "jusqu’au", "until";
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Lives here: one file per page, with what it shows as a type and what it says in both languages; the frame around
 //! them; pictures as numbers for the templates to draw; style, script and fonts.
-//! May touch: `consent`, `identity`, `projection` (the patient's own history), `http`, `model`, `askama`
+//! May touch: `consent`, `directory` (whom to give access), `identity`, `projection` (the patient's own history), `http`, `model`, `askama`
 //! (templates/pages), `axum`.
 //! Must never: name `store`, `vault` or `policy`; change anything on GET; believe a patient's name from anywhere but
 //! the session; write HTML outside a template.
@@ -10,13 +10,17 @@
 mod access;
 mod assets;
 mod circle;
+mod devices;
+mod find;
 mod frame;
+mod give;
 mod history;
 mod home;
+mod key;
 mod line;
 mod remove;
+mod request;
 mod requests;
-mod rubric;
 mod sees;
 mod sparkline;
 mod trouble;
@@ -31,7 +35,8 @@ use axum::routing::{get, post};
 use crate::clock::Clock;
 use crate::consent::Consents;
 use crate::http::Cookies;
-use crate::identity::Sessions;
+use crate::directory::Lookup;
+use crate::identity::{Passkeys, Sessions};
 use crate::projection::Projection;
 
 /// What the pages need.
@@ -42,6 +47,10 @@ pub struct Pages {
     pub consents: Arc<Consents>,
     /// The patient's own history.
     pub projection: Arc<Projection>,
+    /// The keys the patient signs with.
+    pub passkeys: Arc<Passkeys>,
+    /// Finds whom to give access.
+    pub lookup: Arc<Lookup>,
     /// How cookies are set.
     pub cookies: Cookies,
     /// Where the pages are (`https://garant.example`, nothing after), never taken from `Host`.
@@ -57,12 +66,18 @@ pub fn router(pages: Arc<Pages>) -> Router {
     Router::new()
         .route("/", get(home::page))
         .route("/acces", get(sees::page))
+        .route("/acces/nouveau", get(find::page).post(give::give))
+        .route("/acces/nouveau/{grantee}", get(give::choose))
+        .route("/acces/nouveau/{grantee}/relire", get(give::read_over))
         .route("/acces/{id}", get(access::page))
         .route("/acces/{id}/retirer", get(remove::page).post(remove::remove))
         .route("/acces/{id}/retire", get(remove::done))
         .route("/historique", get(history::page))
         .route("/demandes", get(requests::page))
+        .route("/demandes/{id}", get(request::page))
         .route("/demandes/{id}/refuser", post(requests::decline))
+        .route("/appareils", get(devices::page).post(devices::add))
+        .route("/appareils/{id}/retirer", post(devices::remove))
         .route("/assets/{name}", get(assets::asset))
         .with_state(pages)
 }

@@ -105,6 +105,7 @@ words! {
         why: "Son motif, dans ses mots :", "Their reason, in their words:";
         made: "Demandé le", "Asked on";
         ends: "Sans réponse, la demande prend fin d’elle-même le", "Without an answer, the request ends by itself on";
+        read: "Relire et accepter", "Read over and accept";
         decline: "Refuser", "Decline";
         of: "la demande de", "the request of";
         free: "Refuser ne change ni vos soins ni vos remboursements ici. Vous n’avez pas à dire pourquoi.",

@@ -10,14 +10,13 @@ use axum::http::{Response, StatusCode};
 use super::Pages;
 use super::circle::Circle;
 use super::frame::{Frame, Here, show};
-use super::rubric::Rubric;
 use super::sparkline::Sparkline;
 use super::trouble::Trouble;
 use super::visitor::Visitor;
 use super::words::words;
 use crate::clock::Timestamp;
 use crate::consent::View;
-use crate::model::{Language, calendar};
+use crate::model::{Language, Rubric, calendar};
 use crate::projection::{Account, Did, Window};
 
 /// Events of the history that are looked at for the pictures.
@@ -80,7 +79,7 @@ async fn make(pages: &Pages, visitor: &Visitor) -> Result<Response<Body>, Troubl
         let (id, name) = (view.consent.to_string(), name(view, language));
         match (view.state, &view.terms) {
             ("active" | "pending", Some(terms)) => {
-                let until = calendar::day(terms.valid.to, language).unwrap_or_default();
+                let until = calendar::until(terms.valid.to, language).unwrap_or_default();
                 // What no consent can open to an insurer is not shown as if it were seen.
                 let insurer = Circle::of(view.kind()) == Circle::Insurer;
                 let sees = |r: Rubric| r.is_in(&terms.scope) && (r == Rubric::Bills || !insurer);
@@ -138,7 +137,7 @@ pub(super) fn card(view: &View, read: &[Account], visitor: &Visitor) -> Option<C
         kind: circle.word(language),
         name: name(view, language),
         sentence: view.sentence(language).unwrap_or_default(),
-        until: calendar::day(terms.valid.to, language).unwrap_or_default(),
+        until: calendar::until(terms.valid.to, language).unwrap_or_default(),
         note: note.or((view.state == "pending").then_some(w.pending)),
         last,
         picture: Sparkline::of(moments.into_iter(), now, language),
@@ -152,7 +151,7 @@ words! {
         nobody: "Personne ne voit votre dossier.", "Nobody sees your record.";
         give: "Donner un accès", "Give an access";
         now: "Accès en cours", "Current accesses";
-        until: "Prend fin le", "Ends on";
+        until: "Jusqu’au", "Until";
         remove: "Retirer l’accès", "Remove the access";
         of: "de", "of";
         detail: "Voir le détail", "See the details";

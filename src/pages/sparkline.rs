@@ -13,7 +13,6 @@ const STEP: u32 = 40;
 /// Six months of readings.
 pub(super) struct Sparkline {
     pub(super) bars: Vec<Bar>,
-    pub(super) total: u32,
     /// The same in words, for who does not see the bars.
     pub(super) label: String,
     pub(super) first: &'static str,
@@ -52,7 +51,7 @@ impl Sparkline {
             Language::Fr => format!("Lectures par mois depuis {}\u{a0}: {}", name(first), told.join(", ")),
             Language::En => format!("Readings a month since {}: {}", name(first), told.join(", ")),
         };
-        Self { bars: bars.collect(), total: counts.iter().sum(), label, first: name(first), last: name(last) }
+        Self { bars: bars.collect(), label, first: name(first), last: name(last) }
     }
 }
 
@@ -67,7 +66,7 @@ mod tests {
         let line = Sparkline::of(readings.into_iter().map(at), at("2026-06-15T12:00:00Z"), Language::Fr);
         // The last reading of March in UTC is one of April in Paris.
         assert_eq!(line.label, "Lectures par mois depuis janvier\u{a0}: 0, 0, 2, 1, 0, 0");
-        assert_eq!((line.total, line.first, line.last), (3, "janvier", "juin"));
+        assert_eq!((line.first, line.last), ("janvier", "juin"));
         assert!(line.bars.iter().all(|bar| bar.y + bar.height <= HEIGHT));
     }
 }

@@ -185,19 +185,16 @@ pub async fn stage(house: &Arc<House>, mut told: impl FnMut(&str)) -> Result<Cas
     for (key, bundle) in PERSONAS {
         let imported =
             house.intake.import(bundle.as_bytes().to_vec()).await?.ok_or("this record was imported before")?;
-        let secret = OutsideKey::generate()?;
-        let jwk = OutsideKey::read(&secret)?.jwk();
         // As any patient would be: by an invitation, to the account with which they sign in.
         let code = house.patients.invite(imported.patient, 1).await?;
         let invitation = house.patients.invitation_tag(code.expose());
         let issuer = format!("{}{}", house.config.issuer(), super::provider::path("patients"));
         house.patients.link(&invitation, &issuer, key).await?;
-        let device = house.patients.add_device(imported.patient, DeviceKind::Device, &jwk).await?;
         cast.patients.push(Patient {
             key: key.to_owned(),
             id: imported.patient.to_string(),
-            device: device.id.to_string(),
-            secret: base64url::encode(&secret),
+            device: String::new(),
+            secret: String::new(),
         });
         let count: usize = imported.types.values().sum();
         told(&format!("{key}: {count} resources sealed under a key of their own"));
@@ -320,6 +317,23 @@ impl Cast {
         fs::write(&path, serde_json::to_string_pretty(self)?)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         Ok(())
+    }
+}
+
+impl Cast {
+    /// Puts a device that signs into each patient's hand; whoever plays with the pages makes passkeys instead.
+    ///
+    /// # Errors
+    /// When it cannot be enrolled.
+    pub async fn equip(&mut self, house: &House) -> Result<(), Staging> {
+        for patient in &mut self.patients {
+            let secret = OutsideKey::generate()?;
+            let jwk = OutsideKey::read(&secret)?.jwk();
+            let device = house.patients.add_device(patient.id.parse()?, DeviceKind::Device, &jwk).await?;
+            patient.device = device.id.to_string();
+            patient.secret = base64url::encode(&secret);
+        }
+        self.save(&house.folder)
     }
 }
 

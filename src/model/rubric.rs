@@ -1,23 +1,31 @@
 //! The parts of a record as people call them, and the FHIR types in each.
 
-use crate::model::{ClinicalScope, Interaction, Language};
+use super::{ClinicalScope, Interaction, Language};
 
 /// A part of the record.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Rubric {
+pub enum Rubric {
+    /// Allergies and intolerances.
     Allergies,
+    /// Prescriptions and what was taken.
     Medicines,
+    /// Health problems and what was done about them.
     Illnesses,
+    /// Vaccinations.
     Vaccines,
+    /// Measurements, reports, imaging.
     Results,
+    /// Letters and summaries.
     Documents,
+    /// Social and medico-social support.
     Support,
+    /// Bills and proofs of reimbursement.
     Bills,
 }
 
 impl Rubric {
     /// All of them, in the order in which they are shown.
-    pub(super) const ALL: [Self; 8] = [
+    pub const ALL: [Self; 8] = [
         Self::Allergies,
         Self::Medicines,
         Self::Illnesses,
@@ -29,7 +37,8 @@ impl Rubric {
     ];
 
     /// What it is called.
-    pub(super) const fn word(self, language: Language) -> &'static str {
+    #[must_use]
+    pub const fn word(self, language: Language) -> &'static str {
         match self {
             Self::Allergies => language.pick("Allergies", "Allergies"),
             Self::Medicines => language.pick("Traitements", "Medicines"),
@@ -42,8 +51,51 @@ impl Rubric {
         }
     }
 
+    /// What the patient owns of it, as the object of "read"; all of its types and no other.
+    #[must_use]
+    pub const fn owned(self, language: Language) -> &'static str {
+        match self {
+            Self::Allergies => language.pick("vos allergies et intolérances", "your allergies and intolerances"),
+            Self::Medicines => language.pick(
+                "vos traitements (ordonnances, délivrances, prises)",
+                "your medicines (prescribed, dispensed, taken)",
+            ),
+            Self::Illnesses => language.pick(
+                "vos maladies, consultations et actes, avec vos antécédents familiaux",
+                "your illnesses, visits and procedures, with your family history",
+            ),
+            Self::Vaccines => language.pick("vos vaccins, faits et recommandés", "your vaccines, given and recommended"),
+            Self::Results => language.pick("vos mesures, examens et imagerie", "your measurements, examinations and imaging"),
+            Self::Documents => language.pick("vos documents et synthèses médicales", "your medical documents and summaries"),
+            Self::Support => language.pick(
+                "votre plan d’aide, vos objectifs, votre équipe et vos questionnaires",
+                "your support plan, goals, team and questionnaires",
+            ),
+            Self::Bills => language.pick(
+                "vos factures, votre couverture et vos preuves de remboursement",
+                "your bills, your cover and your proofs of reimbursement",
+            ),
+        }
+    }
+
+    /// As it stands in forms.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Allergies => "allergies",
+            Self::Medicines => "traitements",
+            Self::Illnesses => "maladies",
+            Self::Vaccines => "vaccins",
+            Self::Results => "resultats",
+            Self::Documents => "documents",
+            Self::Support => "aide",
+            Self::Bills => "factures",
+        }
+    }
+
     /// The FHIR types in it.
-    pub(super) const fn types(self) -> &'static [&'static str] {
+    #[must_use]
+    pub const fn types(self) -> &'static [&'static str] {
         match self {
             Self::Allergies => &["AllergyIntolerance"],
             Self::Medicines => &["MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"],
@@ -57,12 +109,14 @@ impl Rubric {
     }
 
     /// The part that holds a FHIR type.
-    pub(super) fn of(resource_type: &str) -> Option<Self> {
+    #[must_use]
+    pub fn of(resource_type: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rubric| rubric.types().contains(&resource_type))
     }
 
     /// Whether these scopes let somebody read any of it, as far as scopes go.
-    pub(super) fn is_in(self, scopes: &[ClinicalScope]) -> bool {
+    #[must_use]
+    pub fn is_in(self, scopes: &[ClinicalScope]) -> bool {
         let reads = |s: &&ClinicalScope| s.interactions.has(Interaction::Read) || s.interactions.has(Interaction::Search);
         scopes.iter().filter(reads).any(|s| s.resource_type.as_deref().is_none_or(|t| self.types().contains(&t)))
     }

@@ -1,7 +1,8 @@
-//! Letters without case and accents, for string search (FH-43).
+//! Letters without case and accents, for searching by name (FH-43).
 
 /// Writes `text` in lower case without the accents of Latin-1 and Latin Extended-A; combining marks fall away.
-pub(super) fn fold(text: &str) -> String {
+#[must_use]
+pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase) {
         match c {
