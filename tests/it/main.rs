@@ -36,6 +36,7 @@ mod wire;
 
 mod canary;
 mod certified;
+mod described;
 mod doors;
 mod erased;
 mod faults;
