@@ -15,10 +15,10 @@ mod token;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::routing::{get, post};
 
-use crate::http::{Cookies, SESSION, problem};
+use crate::http::{Cookies, SESSION};
 use crate::identity::{Authorizer, Issuer};
 
 /// What the endpoints need.
@@ -48,7 +48,6 @@ pub fn router(server: Arc<Server>) -> Router {
     development
         .route("/oauth/authorize", get(authorize::get).post(authorize::post))
         .route("/oauth/answer", post(authorize::answer))
-        .route("/oauth/style.css", get(style))
         .route("/oauth/par", post(authorize::push))
         .route("/oauth/token", post(token::token))
         .route("/oauth/introspect", post(token::introspect))
@@ -58,8 +57,4 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/.well-known/openid-configuration", get(metadata::server))
         .route("/fhir/.well-known/smart-configuration", get(metadata::smart))
         .with_state(server)
-}
-
-async fn style() -> axum::http::Response<axum::body::Body> {
-    problem(StatusCode::OK, "text/css; charset=utf-8", page::STYLE)
 }

@@ -196,7 +196,7 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 71] = [
+const ROWS: [(&str, &str, &str); 70] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
@@ -252,7 +252,6 @@ const ROWS: [(&str, &str, &str); 71] = [
     ("GET", "/oauth/authorize", "/oauth/authorize?client_id=x"),
     ("POST", "/oauth/authorize", "/oauth/authorize"),
     ("POST", "/oauth/answer", "/oauth/answer"),
-    ("GET", "/oauth/style.css", "/oauth/style.css"),
     ("GET", "/.well-known/openid-configuration", "/.well-known/openid-configuration"),
     // Believes anyone, and stands in development mode alone.
     ("POST", "/development/token", "/development/token"),

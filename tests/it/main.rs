@@ -24,6 +24,7 @@
 mod apps;
 mod browser;
 mod cast;
+mod chromium;
 mod house;
 mod idp;
 mod own;
@@ -55,3 +56,4 @@ mod shares;
 mod timing;
 mod tokens;
 mod versions;
+mod walk;
