@@ -196,7 +196,7 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 70] = [
+const ROWS: [(&str, &str, &str); 71] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
@@ -278,6 +278,7 @@ const ROWS: [(&str, &str, &str); 70] = [
     ("GET", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server"),
     ("GET", "/fhir/.well-known/smart-configuration", "/fhir/.well-known/smart-configuration"),
     // Last, for they change the record.
+    ("PATCH", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("PUT", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("DELETE", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
@@ -362,6 +363,7 @@ impl Cast {
         let headers: Vec<String> = if token.is_empty() { vec![] } else { vec![wire::bearer(token)] };
         let body = match (method, path.as_str()) {
             ("GET" | "DELETE", _) => String::new(),
+            ("PATCH", _) => r#"[{"op":"replace","path":"/status","value":"amended"}]"#.to_owned(),
             ("PUT", _) => cast::with_id(&cast::observation(scene.patient.id, "changed"), scene.record),
             ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", self.clock.now()),
             ("POST", "/oauth/par") => {
@@ -399,15 +401,30 @@ impl Cast {
             }
             _ => cast::observation(scene.patient.id, "alone"),
         };
-        let kind = match path.split('/').nth(1) {
-            _ if path.contains("/_search") => "application/x-www-form-urlencoded",
-            Some("oauth") => "application/x-www-form-urlencoded",
-            Some("api") => "application/json",
-            _ => "application/fhir+json",
-        };
-        let rests_on = if method == "PUT" { vec!["If-Match: W/\"1\"".to_owned()] } else { vec![] };
+        let kind = content_type(method, &path);
+        let rests_on = rests_on(method);
         let headers = [headers, vec![format!("Content-Type: {kind}")], rests_on].concat();
         wire::send(at, &wire::request(method, &path, &headers, body.as_bytes())).await.unwrap()
+    }
+}
+
+/// The header that names the version of the record as it is when that row is asked.
+fn rests_on(method: &str) -> Vec<String> {
+    let version = match method {
+        "PATCH" => 1,
+        "PUT" => 2,
+        _ => return Vec::new(),
+    };
+    vec![format!("If-Match: W/\"{version}\"")]
+}
+
+fn content_type(method: &str, path: &str) -> &'static str {
+    match path.split('/').nth(1) {
+        _ if method == "PATCH" => "application/json-patch+json",
+        _ if path.contains("/_search") => "application/x-www-form-urlencoded",
+        Some("oauth") => "application/x-www-form-urlencoded",
+        Some("api") => "application/json",
+        _ => "application/fhir+json",
     }
 }
 

@@ -47,6 +47,7 @@ mod kills;
 mod launch;
 mod logs;
 mod masked;
+mod patched;
 mod pcf;
 mod possession;
 mod projected;
