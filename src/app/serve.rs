@@ -32,8 +32,9 @@ const CONNECTIONS: usize = 1024;
 const HEADERS: Duration = Duration::from_secs(10);
 /// How long a client may take nothing of its answer.
 const SENDING: Duration = Duration::from_secs(30);
-/// Routes that end something: never counted, never turned away.
-const STOPS: [&str; 1] = ["/api/consents/{id}/revoke"];
+/// Routes that end an access: never counted, never turned away.
+const STOPS: [&str; 5] =
+    ["/api/consents/{id}/revoke", "/login/sessions/end", "/logout", "/oauth/revoke", "/oidc/backchannel-logout"];
 /// How long connections may finish their answer when the server ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -65,7 +66,7 @@ pub fn router(house: &Arc<House>) -> Router {
     let fhir = fhir.layer(from_fn_with_state(sound, shut_unless_sound));
     let (possession, clock) = (Arc::clone(&house.possession), Arc::clone(&house.clock));
     let nonces: Nonces = Arc::new(move || possession.nonce(clock.now()));
-    openapi::told_beside(web.merge(oauth).merge(sign_in(house)), house.config.issuer())
+    openapi::told_beside(web.merge(oauth).merge(sign_in(house)), house.config.issuer(), &STOPS)
         .into_router()
         .nest("/fhir", fhir)
         .layer(from_fn_with_state(nonces, offer_nonce))

@@ -14,9 +14,9 @@ mod token;
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 
-use crate::http::{Cookies, Routes, SESSION, get, post, problem};
+use crate::http::{Cookies, Routes, SESSION, get, post};
 use crate::identity::{Authorizer, Issuer};
 
 /// What the endpoints need.
@@ -45,7 +45,6 @@ pub fn router(server: Arc<Server>) -> Routes {
     routes
         .route("/oauth/authorize", get("authorize", authorize::get).post("authorizeByForm", authorize::post))
         .route("/oauth/answer", post("answerSoftware", authorize::answer))
-        .route("/oauth/style.css", get("authorizeStyle", style))
         .route("/oauth/par", post("pushAuthorizationRequest", authorize::push))
         .route("/oauth/token", post("issueToken", token::token))
         .route("/oauth/introspect", post("introspectToken", token::introspect))
@@ -55,8 +54,4 @@ pub fn router(server: Arc<Server>) -> Routes {
         .route("/.well-known/openid-configuration", get("openidMetadata", metadata::server))
         .route("/fhir/.well-known/smart-configuration", get("smartMetadata", metadata::smart))
         .with_state(server)
-}
-
-async fn style() -> axum::http::Response<axum::body::Body> {
-    problem(StatusCode::OK, "text/css; charset=utf-8", page::STYLE)
 }

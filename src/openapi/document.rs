@@ -7,7 +7,7 @@ use crate::http::Told;
 const ABOUT: &str = "Everything that is served and is not FHIR. FHIR R4 is told of by /fhir/metadata.";
 
 /// Tells of the routes `told` in `words`; what the words tell beyond them is left out.
-pub(super) fn written(told: &[Told], words: &[&str], base: &str) -> Value {
+pub(super) fn written(told: &[Told], words: &[&str], base: &str, stops: &[&str]) -> Value {
     // The words are ours and a test reads them all: a room whose words are not JSON would be told of by its routes alone.
     let words: Vec<Value> = words.iter().map(|text| serde_json::from_str(text).unwrap_or_default()).collect();
     let tags: Vec<&Value> = words.iter().filter_map(|room| room["tags"].as_array()).flatten().collect();
@@ -16,20 +16,21 @@ pub(super) fn written(told: &[Told], words: &[&str], base: &str) -> Value {
         "info": { "title": "Garant", "version": env!("CARGO_PKG_VERSION"), "description": ABOUT },
         "servers": [{ "url": base }],
         "tags": tags,
-        "paths": paths(told, &words),
+        "paths": paths(told, &words, stops),
         "components": components(&words),
     })
 }
 
-fn paths(told: &[Told], words: &[Value]) -> Map<String, Value> {
+fn paths(told: &[Told], words: &[Value], stops: &[&str]) -> Map<String, Value> {
     let mut paths = Map::new();
     for one in told {
         let said = words.iter().find_map(|room| room["operations"].get(one.id));
         let mut operation = said.and_then(Value::as_object).cloned().unwrap_or_default();
         operation.insert("operationId".to_owned(), one.id.into());
-        let everywhere = anywhere(&operation);
         if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-            for (status, name) in everywhere {
+            // What any route may answer before it is asked: the porch refuses ambiguous framing and too many requests.
+            let turned_away = (!stops.contains(&one.path)).then_some(("429", "Throttled"));
+            for (status, name) in [("400", "Unread")].into_iter().chain(turned_away) {
                 responses.entry(status).or_insert(json!({ "$ref": format!("#/components/responses/{name}") }));
             }
         }
@@ -39,14 +40,6 @@ fn paths(told: &[Told], words: &[Value]) -> Map<String, Value> {
         }
     }
     paths
-}
-
-/// What any route may answer before it is asked: the porch refuses ambiguous framing and too many requests.
-fn anywhere(operation: &Map<String, Value>) -> Vec<(&'static str, &'static str)> {
-    let throttled = !operation.contains_key("x-never-throttled");
-    let mut all = vec![("400", "Unread")];
-    all.extend(throttled.then_some(("429", "Throttled")));
-    all
 }
 
 /// A path with the parameters that stand in it.

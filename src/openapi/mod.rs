@@ -23,15 +23,16 @@ struct Written {
     text: String,
 }
 
-/// `routes`, and beside them the document that tells of them and of itself; `base` is where they are served.
+/// `routes`, and beside them the document that tells of them and of itself; `base` is where they are served, `stops` are
+/// the paths at which nobody is ever turned away.
 #[must_use]
-pub fn told_beside(routes: Routes, base: &str) -> Routes {
+pub fn told_beside(routes: Routes, base: &str, stops: &[&str]) -> Routes {
     let own = Routes::new(include_str!("told.json"))
         .route("/openapi.json", get("readDocument", json))
         .route("/docs", get("readDocs", page::show))
         .route("/docs/style.css", get("docsStyle", page::style));
     let (ours, theirs) = (own.told(), routes.told());
-    let tree = document::written(&[theirs.0, ours.0].concat(), &[theirs.1, ours.1].concat(), base);
+    let tree = document::written(&[theirs.0, ours.0].concat(), &[theirs.1, ours.1].concat(), base, stops);
     let text = tree.to_string();
     routes.merge(own.with_state(Arc::new(Written { tree, text })))
 }

@@ -253,7 +253,6 @@ const ROWS: [(&str, &str, &str); 74] = [
     ("GET", "/oauth/authorize", "/oauth/authorize?client_id=x"),
     ("POST", "/oauth/authorize", "/oauth/authorize"),
     ("POST", "/oauth/answer", "/oauth/answer"),
-    ("GET", "/oauth/style.css", "/oauth/style.css"),
     ("GET", "/.well-known/openid-configuration", "/.well-known/openid-configuration"),
     // Believes anyone, and stands in development mode alone.
     ("POST", "/development/token", "/development/token"),
@@ -283,6 +282,7 @@ const ROWS: [(&str, &str, &str); 74] = [
     ("GET", "/docs", "/docs"),
     ("GET", "/docs/style.css", "/docs/style.css"),
     // Last, for they change the record.
+    ("PATCH", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("PUT", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("DELETE", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
@@ -367,6 +367,7 @@ impl Cast {
         let headers: Vec<String> = if token.is_empty() { vec![] } else { vec![wire::bearer(token)] };
         let body = match (method, path.as_str()) {
             ("GET" | "DELETE", _) => String::new(),
+            ("PATCH", _) => r#"[{"op":"replace","path":"/status","value":"amended"}]"#.to_owned(),
             ("PUT", _) => cast::with_id(&cast::observation(scene.patient.id, "changed"), scene.record),
             ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", self.clock.now()),
             ("POST", "/oauth/par") => {
@@ -404,15 +405,30 @@ impl Cast {
             }
             _ => cast::observation(scene.patient.id, "alone"),
         };
-        let kind = match path.split('/').nth(1) {
-            _ if path.contains("/_search") => "application/x-www-form-urlencoded",
-            Some("oauth") => "application/x-www-form-urlencoded",
-            Some("api") => "application/json",
-            _ => "application/fhir+json",
-        };
-        let rests_on = if method == "PUT" { vec!["If-Match: W/\"1\"".to_owned()] } else { vec![] };
+        let kind = content_type(method, &path);
+        let rests_on = rests_on(method);
         let headers = [headers, vec![format!("Content-Type: {kind}")], rests_on].concat();
         wire::send(at, &wire::request(method, &path, &headers, body.as_bytes())).await.unwrap()
+    }
+}
+
+/// The header that names the version of the record as it is when that row is asked.
+fn rests_on(method: &str) -> Vec<String> {
+    let version = match method {
+        "PATCH" => 1,
+        "PUT" => 2,
+        _ => return Vec::new(),
+    };
+    vec![format!("If-Match: W/\"{version}\"")]
+}
+
+fn content_type(method: &str, path: &str) -> &'static str {
+    match path.split('/').nth(1) {
+        _ if method == "PATCH" => "application/json-patch+json",
+        _ if path.contains("/_search") => "application/x-www-form-urlencoded",
+        Some("oauth") => "application/x-www-form-urlencoded",
+        Some("api") => "application/json",
+        _ => "application/fhir+json",
     }
 }
 
