@@ -12,8 +12,8 @@ use crate::config::{self, Config, ProviderConfig};
 use crate::consent::{Checker, Consents};
 use crate::directory::{Enrolments, Lookup, Register};
 use crate::identity::{
-    Authenticator, Authorizer, ClaimNames, Grants, Issuer, Logins, Passkeys, Patients, Picker, Possession, Sessions, Vouchers,
-    Way,
+    Authenticator, Authorizer, ClaimNames, Grants, Issuer, Logins, Passkeys, Patients, Picker, Possession, Sessions,
+    Vouchers, Way,
 };
 use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};

@@ -218,7 +218,8 @@ impl Config {
     /// The site whose passkeys are taken (WebAuthn): the host of the base URL, and the origins set, else its own.
     #[must_use]
     pub fn passkey_site(&self) -> (String, Vec<String>) {
-        let host = url::Url::parse(self.issuer()).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+        let host =
+            url::Url::parse(self.issuer()).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
         let origins = if self.origins.is_empty() { vec![self.issuer().to_owned()] } else { self.origins.clone() };
         (host, origins)
     }

@@ -50,8 +50,8 @@ pub use list::{Past, View};
 pub use prepare::{Draft, Wish};
 pub use preview::Preview;
 pub use request::{LONGEST_MESSAGE, MOST_OPEN, OPEN_DAYS, Request, RequestId};
-pub use words::profession;
 pub use sign::{ConsentReceipt, Signed};
+pub use words::profession;
 
 /// The deeds of patients over their consents, and what they need, each a capability of its own.
 pub struct Consents {

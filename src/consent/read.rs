@@ -5,8 +5,8 @@ use std::str::FromStr;
 use super::{RequestId, Signed, Wish, terms};
 use crate::id::PatientId;
 use crate::json::Node;
-use crate::model::{Language, Terms};
 use crate::model::statement::BadStatement;
+use crate::model::{Language, Terms};
 use crate::proof::webauthn::Assertion;
 use crate::proof::{Evidence, base64url};
 

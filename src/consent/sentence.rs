@@ -7,7 +7,9 @@ use super::grantee::Known;
 use super::words;
 use crate::clock::Timestamp;
 use crate::model::calendar::{moment, until};
-use crate::model::{ClinicalScope, Confidentiality, Grantee, Interaction, Language, OrganisationKind, Period, Rubric, Terms};
+use crate::model::{
+    ClinicalScope, Confidentiality, Grantee, Interaction, Language, OrganisationKind, Period, Rubric, Terms,
+};
 
 /// What is said of whom.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +143,9 @@ fn deeds(scopes: &[ClinicalScope], language: Language) -> Result<String, Unsayab
             scopes.iter().filter(|s| interactions.iter().any(|i| s.interactions.has(*i))).collect();
         let whole = whole_rubrics(&done);
         let mut objects: Vec<String> = whole.iter().map(|rubric| rubric.owned(language).to_owned()).collect();
-        let told = |s: &&ClinicalScope| s.resource_type.as_deref().is_some_and(|t| whole.iter().any(|r| r.types().contains(&t)));
+        let told = |s: &&ClinicalScope| {
+            s.resource_type.as_deref().is_some_and(|t| whole.iter().any(|r| r.types().contains(&t)))
+        };
         for scope in done.into_iter().filter(|s| !told(s)) {
             for object in objects_of(scope, language)? {
                 if !objects.contains(&object) {
@@ -158,8 +162,10 @@ fn deeds(scopes: &[ClinicalScope], language: Language) -> Result<String, Unsayab
 
 /// The parts of the record that are open in all their types: one word says what many would hide.
 fn whole_rubrics(scopes: &[&ClinicalScope]) -> Vec<Rubric> {
-    let open = |kind: &&str| scopes.iter().any(|s| s.resource_type.as_deref() == Some(*kind) && s.categories.is_empty());
-    let narrowed = |kind: &&str| scopes.iter().any(|s| s.resource_type.as_deref() == Some(*kind) && !s.categories.is_empty());
+    let open =
+        |kind: &&str| scopes.iter().any(|s| s.resource_type.as_deref() == Some(*kind) && s.categories.is_empty());
+    let narrowed =
+        |kind: &&str| scopes.iter().any(|s| s.resource_type.as_deref() == Some(*kind) && !s.categories.is_empty());
     let whole = |r: &Rubric| r.types().iter().all(|t| open(t) && !narrowed(t));
     Rubric::ALL.into_iter().filter(whole).collect()
 }

@@ -42,7 +42,7 @@ pub fn statement(server: &Server<'_>) -> String {
     quote(server.software.0, &mut out);
     out.push_str(r#","url":"#);
     quote(server.base, &mut out);
-    out.push_str(r#"},"fhirVersion":"4.0.1","format":["json"],"rest":[{"mode":"server","security":{"cors":false,"#);
+    out.push_str(r#"},"fhirVersion":"4.0.1","format":["json"],"patchFormat":["application/json-patch+json"],"rest":[{"mode":"server","security":{"cors":false,"#);
     out.push_str(
         r#""service":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","#,
     );

@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 
 use super::clause::{Clause, Modifier, Prefix, Term, own};
 use super::decimal::Decimal;
-use crate::model::fold;
 use super::query::Query;
 use super::values::SearchValue;
 use crate::clock::Timestamp;
 use crate::model::Period;
+use crate::model::fold;
 
 /// Whether one of the alternatives of `clause` is met by one of `values`.
 pub(super) fn clause(query: &Query, clause: &Clause, values: &[SearchValue]) -> bool {

@@ -1,10 +1,10 @@
 //! The order of the matches, as bytes that compare the same way.
 
 use super::decimal::Decimal;
-use crate::model::fold;
 use super::parameters::{self, Kind};
 use super::query::{BadQuery, Query};
 use super::values::{SearchValue, SearchValues};
+use crate::model::fold;
 
 /// By what the matches are put in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,6 +4,7 @@ mod belonging;
 mod bundles;
 mod corpus;
 mod labelling;
+mod patching;
 mod searching;
 mod validity;
 

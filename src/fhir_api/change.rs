@@ -74,7 +74,7 @@ pub(super) async fn delete(
 }
 
 /// The type that an address without parameters names.
-fn plain(name: &str, uri: &Uri) -> Result<&'static str, Withheld> {
+pub(super) fn plain(name: &str, uri: &Uri) -> Result<&'static str, Withheld> {
     if uri.query().is_some_and(|query| !query.is_empty()) {
         return Err(Withheld::BadQuery("a change of a record takes no parameters".to_owned()));
     }
@@ -82,7 +82,7 @@ fn plain(name: &str, uri: &Uri) -> Result<&'static str, Withheld> {
 }
 
 /// The version that a change rests on, as its header says it.
-fn if_match(headers: &HeaderMap) -> Result<Option<String>, Rejected> {
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<String>, Rejected> {
     headers::once(headers, &IF_MATCH).map_err(|()| Rejected::NoVersion)
 }
 

@@ -32,10 +32,20 @@ pub(super) async fn bundle(
 
 /// A body of FHIR JSON of at most `longest` bytes.
 pub(super) async fn read(headers: &HeaderMap, body: Body, longest: usize) -> Result<Vec<u8>, Response<Body>> {
+    let medias = ["application/fhir+json", "application/json"];
+    read_as(&medias, "the body must be application/fhir+json", headers, body, longest).await
+}
+
+/// A body of one of `medias` of at most `longest` bytes; `text` says which they are.
+pub(super) async fn read_as(
+    medias: &[&str],
+    text: &str,
+    headers: &HeaderMap,
+    body: Body,
+    longest: usize,
+) -> Result<Vec<u8>, Response<Body>> {
     let media = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let media = media.split(';').next().map_or("", str::trim);
-    if !matches!(media, "application/fhir+json" | "application/json") {
-        let text = "the body must be application/fhir+json";
+    if !medias.contains(&media.split(';').next().map_or("", str::trim)) {
         return Err(fhir(StatusCode::UNSUPPORTED_MEDIA_TYPE, outcome::of_one(Code::NotSupported, text)));
     }
     match read_body(body, longest).await {

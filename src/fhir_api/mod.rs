@@ -13,6 +13,7 @@ mod headers;
 mod history;
 mod negotiate;
 mod offered;
+mod patch;
 mod projected;
 mod provenance;
 mod read;
@@ -74,7 +75,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/Provenance/_search", post(provenance::find_posted))
         .route("/Provenance/{id}", get(provenance::read_one))
         .route("/{resource_type}", get(search::search).post(change::create))
-        .route("/{resource_type}/{id}", get(read::read).put(change::update).delete(change::delete))
+        .route("/{resource_type}/{id}", get(read::read).put(change::update).patch(patch::patch).delete(change::delete))
         .route("/{resource_type}/{id}/_history", get(history::history))
         .route("/{resource_type}/{id}/_history/{version}", get(read::vread))
         .route("/_page/{link}", get(search::page))

@@ -37,6 +37,7 @@ pub(super) const OFFERED: &[Offer] = &[
     on_types("read"),
     on_types_but("vread", &["AuditEvent"]),
     on_types_but("update", &["AuditEvent", "Consent", "Provenance"]),
+    on_types_but("patch", &["AuditEvent", "Consent", "Provenance"]),
     on_types_but("delete", &["AuditEvent", "Consent", "Patient", "Provenance"]),
     on_types_but("history-instance", &["AuditEvent", "Consent"]),
     on_types_but("create", &["AuditEvent", "Consent"]),

@@ -16,6 +16,12 @@ pub fn language(asked: Option<&str>, chosen: Option<&str>, headers: &HeaderMap) 
     [asked, chosen, first.as_deref()].into_iter().flatten().find_map(|code| code.parse().ok()).unwrap_or_default()
 }
 
+/// Whether to speak English: as the page was asked for, else as the browser's first language says.
+#[must_use]
+pub fn english(asked: Option<&str>, headers: &HeaderMap) -> bool {
+    language(asked, None, headers) == Language::En
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -91,7 +91,8 @@ impl Passkeys {
         let made = registration.verify(challenge, &self.site)?;
         let credential = base64url::encode(&made.credential);
         let held = self.list(patient).await?;
-        let twice = held.iter().any(|d| matches!(&d.kind, DeviceKind::Passkey { credential: c, .. } if *c == credential));
+        let twice =
+            held.iter().any(|d| matches!(&d.kind, DeviceKind::Passkey { credential: c, .. } if *c == credential));
         if held.len() >= MOST || twice {
             return Err(PasskeyError::Enough);
         }

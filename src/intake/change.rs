@@ -27,12 +27,22 @@ impl Intake {
         }
         may(bearer, &[Interaction::Update], Some(resource_type))?;
         let key = id.parse::<RecordKey>().map_err(|_| Rejected::NoUpdate)?;
-        let target = Target::of(resource_type, key, if_match).map_err(Rejected::of_update)?;
+        let target = Target::of(resource_type, key, if_match).map_err(Rejected::no_update)?;
+        self.replace(bearer, resource_type, target, bytes).await.map_err(Rejected::no_update)
+    }
+
+    pub(super) async fn replace(
+        self: &Arc<Self>,
+        bearer: &Bearer,
+        resource_type: &str,
+        target: Target,
+        bytes: Vec<u8>,
+    ) -> Result<Receipt, Rejected> {
         let reading = self.aside(move |intake| intake.read_next(bytes, target)).await?;
         if reading.types().any(|t| t != resource_type) {
             return Err(Rejected::WrongType);
         }
-        self.deposit_one(bearer, reading).await.map_err(Rejected::of_update)
+        self.deposit_one(bearer, reading).await
     }
 
     /// Ends the record `id` of the type that the address names; its past stays, for those who might see it.
@@ -52,20 +62,20 @@ impl Intake {
         }
         may(bearer, &[Interaction::Delete], Some(resource_type))?;
         let key = id.parse::<RecordKey>().map_err(|_| Rejected::NotFound)?;
-        let target = Target::of(resource_type, key, if_match).map_err(Rejected::of_delete)?;
+        let target = Target::of(resource_type, key, if_match).map_err(Rejected::not_found)?;
         let reading = Reading::of_end(resource_type, target);
-        self.deposit_one(bearer, reading).await.map_err(Rejected::of_delete)
+        self.deposit_one(bearer, reading).await.map_err(Rejected::not_found)
     }
 }
 
 impl Rejected {
     /// What is hidden answers an update as what is not there does.
-    fn of_update(self) -> Self {
+    fn no_update(self) -> Self {
         if let Self::Hidden = self { Self::NoUpdate } else { self }
     }
 
-    /// What is hidden answers a deletion as what is not there does.
-    fn of_delete(self) -> Self {
+    /// What is hidden answers a deletion or a patch as what is not there does.
+    pub(super) fn not_found(self) -> Self {
         if let Self::Hidden = self { Self::NotFound } else { self }
     }
 }

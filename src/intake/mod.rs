@@ -1,8 +1,8 @@
 //! The one door in.
 //!
 //! Lives here: the deeds *admit*, *update*, *delete*: parse, validate, tell whose it is, label, seal, record.
-//! [`Intake::deposit`], [`Intake::create`], [`Intake::update`], [`Intake::delete`] for software with a patient's
-//! consent, [`Intake::import`] for the guarantor.
+//! [`Intake::deposit`], [`Intake::create`], [`Intake::update`], [`Intake::patch`], [`Intake::delete`] for software
+//! with a patient's consent, [`Intake::import`] for the guarantor.
 //! May touch: `fhir`, `policy`, `vault` (its sealer, its reader of labels), `store`, `ledger`, `asking` (who asks,
 //! on what consents), `identity` (patients are found and enrolled through it).
 //! Must never: open a record; store anything of what was refused; tell one who may not deposit why.
@@ -16,6 +16,7 @@ mod current;
 mod deposit;
 mod import;
 mod outline;
+mod patch;
 mod prepare;
 mod reading;
 mod receipt;
@@ -38,6 +39,7 @@ use crate::vault::{Indexer, Reader, Sealer};
 
 pub use deposit::Deposited;
 pub use import::Imported;
+pub use patch::Patching;
 pub use prepare::{Owner, Prepared};
 pub use reading::{Reading, Taken};
 pub use receipt::{Admitted, Became, Receipt};

@@ -2,7 +2,7 @@
 
 use crate::asking::Unasked;
 use crate::fhir::bundle::BadBundle;
-use crate::fhir::{BadEdit, BadLink, Code, FactsError, Issue, Severity, SubjectError, outcome};
+use crate::fhir::{BadEdit, BadLink, BadPatch, Code, FactsError, Issue, Severity, SubjectError, outcome};
 use crate::json::Broken;
 
 /// Why nothing was stored. No message quotes what was sent.
@@ -49,6 +49,9 @@ pub enum Rejected {
         /// Why not.
         why: BadEdit,
     },
+    /// A patch that cannot be read, or does not succeed. That it does not is told only to one who may read the record.
+    #[error(transparent)]
+    Patch(#[from] BadPatch),
     /// Not the type that the address names (FH-13).
     #[error("the resource is not of the type that the address names")]
     WrongType,
@@ -138,6 +141,7 @@ impl Rejected {
             Self::Subject { entry, why } => vec![issue(Code::BusinessRule, resource(*entry), subject(*why))],
             Self::Facts { entry, why } => vec![issue(Code::BusinessRule, resource(*entry), facts(*why))],
             Self::Link { entry, why } => vec![issue(Code::Processing, resource(*entry), link(*why))],
+            Self::Patch(bad) => one(patch(bad).0, patch(bad).1),
             Self::WrongType => one(Code::Invalid, "the resource is not of the type that the address names"),
             Self::WrongId => one(Code::Invalid, "the resource has not the id that the address names"),
             Self::NoVersion => {
@@ -172,6 +176,7 @@ impl Rejected {
         match self {
             // The place in the text helps whoever wrote it, and quotes nothing of it.
             Self::Broken(broken) => outcome::of_one(Code::Structure, &broken.to_string()),
+            Self::Patch(bad) => outcome::of_one(patch(bad).0, &bad.to_string()),
             Self::Invalid(_)
             | Self::Bundle(_)
             | Self::NotSupported { .. }
@@ -208,7 +213,12 @@ impl Rejected {
     #[must_use]
     pub const fn status(&self) -> &'static str {
         match self {
-            Self::Broken(_) | Self::Bundle(_) | Self::WrongType | Self::WrongId | Self::NoVersion => "400 Bad Request",
+            Self::Broken(_)
+            | Self::Bundle(_)
+            | Self::Patch(BadPatch::Broken(_) | BadPatch::Malformed(..))
+            | Self::WrongType
+            | Self::WrongId
+            | Self::NoVersion => "400 Bad Request",
             Self::OtherPatient | Self::Patient | Self::OutOfScope | Self::Hidden => "403 Forbidden",
             Self::NoSuchPatient | Self::NotFound => "404 Not Found",
             Self::Fixed | Self::NoUpdate => "405 Method Not Allowed",
@@ -220,6 +230,7 @@ impl Rejected {
             | Self::Subject { .. }
             | Self::Facts { .. }
             | Self::Link { .. }
+            | Self::Patch(BadPatch::Failed(..) | BadPatch::Fixed | BadPatch::TooCostly)
             | Self::SeveralPatients
             | Self::NoPatient
             | Self::Lowered
@@ -281,6 +292,16 @@ const fn facts(why: FactsError) -> &'static str {
         FactsError::Label(LabelError::HiddenFromAll) => {
             "a document cannot be hidden from the patient and masked from professionals at once (TRE_A07)"
         }
+    }
+}
+
+const fn patch(why: &BadPatch) -> (Code, &'static str) {
+    match why {
+        BadPatch::Broken(broken) => (Code::Structure, broken.reason),
+        BadPatch::Malformed(_, why) => (Code::Invalid, why),
+        BadPatch::Failed(_, why) => (Code::Processing, why),
+        BadPatch::Fixed => (Code::BusinessRule, "a patch changes neither type, id, meta nor the patient"),
+        BadPatch::TooCostly => (Code::TooCostly, "the patch has too many operations, or its result is too large"),
     }
 }
 

@@ -176,8 +176,11 @@ mod tests {
         assert_eq!(iso_day(at).unwrap(), "2027-01-01");
         // Summer and winter: the day ends an hour apart.
         for (day, end) in [("2027-07-14", "2027-07-14T22:00:00Z"), ("2027-01-01", "2027-01-01T23:00:00Z")] {
-            assert_eq!(end_of_day(day), Timestamp::from_rfc3339(end).ok());
-            assert_eq!(until(end_of_day(day).unwrap(), Language::Fr), Some(format!("{} inclus", super::day(end_of_day(day).unwrap().plus_secs(-1), Language::Fr).unwrap())));
+            assert_eq!(end_of_day(day), Timestamp::from_rfc3339(end));
+            assert_eq!(
+                until(end_of_day(day).unwrap(), Language::Fr),
+                Some(format!("{} inclus", super::day(end_of_day(day).unwrap().plus_secs(-1), Language::Fr).unwrap()))
+            );
         }
         for bad in ["", "2027-02-30", "27-01-01", "2027-1-1", "2027-01-01T00:00", "x"] {
             assert_eq!(end_of_day(bad), None, "{bad}");

@@ -64,9 +64,15 @@ impl Rubric {
                 "vos maladies, consultations et actes, avec vos antécédents familiaux",
                 "your illnesses, visits and procedures, with your family history",
             ),
-            Self::Vaccines => language.pick("vos vaccins, faits et recommandés", "your vaccines, given and recommended"),
-            Self::Results => language.pick("vos mesures, examens et imagerie", "your measurements, examinations and imaging"),
-            Self::Documents => language.pick("vos documents et synthèses médicales", "your medical documents and summaries"),
+            Self::Vaccines => {
+                language.pick("vos vaccins, faits et recommandés", "your vaccines, given and recommended")
+            }
+            Self::Results => {
+                language.pick("vos mesures, examens et imagerie", "your measurements, examinations and imaging")
+            }
+            Self::Documents => {
+                language.pick("vos documents et synthèses médicales", "your medical documents and summaries")
+            }
             Self::Support => language.pick(
                 "votre plan d’aide, vos objectifs, votre équipe et vos questionnaires",
                 "your support plan, goals, team and questionnaires",
@@ -98,7 +104,9 @@ impl Rubric {
     pub const fn types(self) -> &'static [&'static str] {
         match self {
             Self::Allergies => &["AllergyIntolerance"],
-            Self::Medicines => &["MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"],
+            Self::Medicines => {
+                &["MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"]
+            }
             Self::Illnesses => &["Condition", "Procedure", "Encounter", "FamilyMemberHistory", "ClinicalImpression"],
             Self::Vaccines => &["Immunization", "ImmunizationRecommendation"],
             Self::Results => &["Observation", "DiagnosticReport", "ImagingStudy"],
@@ -117,7 +125,8 @@ impl Rubric {
     /// Whether these scopes let somebody read any of it, as far as scopes go.
     #[must_use]
     pub fn is_in(self, scopes: &[ClinicalScope]) -> bool {
-        let reads = |s: &&ClinicalScope| s.interactions.has(Interaction::Read) || s.interactions.has(Interaction::Search);
+        let reads =
+            |s: &&ClinicalScope| s.interactions.has(Interaction::Read) || s.interactions.has(Interaction::Search);
         scopes.iter().filter(reads).any(|s| s.resource_type.as_deref().is_none_or(|t| self.types().contains(&t)))
     }
 }

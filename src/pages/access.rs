@@ -42,11 +42,7 @@ struct Version {
 }
 
 /// `GET /acces/{id}`
-pub(super) async fn page(
-    State(pages): State<Arc<Pages>>,
-    Path(id): Path<String>,
-    visitor: Visitor,
-) -> Response<Body> {
+pub(super) async fn page(State(pages): State<Arc<Pages>>, Path(id): Path<String>, visitor: Visitor) -> Response<Body> {
     let made = make(&pages, &visitor, &id).await;
     visitor.answer(&pages, made).await
 }
@@ -77,11 +73,16 @@ async fn make(pages: &Pages, visitor: &Visitor, id: &str) -> Result<Response<Bod
             _ => w.ended,
         },
         read: lines(&by_it, language),
-        versions: view.history.iter().rev().map(|past| Version {
-            what: done(past.op, language),
-            when: calendar::moment(past.issued, language).unwrap_or_default(),
-            leaf: past.leaf,
-        }).collect(),
+        versions: view
+            .history
+            .iter()
+            .rev()
+            .map(|past| Version {
+                what: done(past.op, language),
+                when: calendar::moment(past.issued, language).unwrap_or_default(),
+                leaf: past.leaf,
+            })
+            .collect(),
     };
     Ok(show(StatusCode::OK, &frame, &page))
 }

@@ -33,8 +33,9 @@ static ICON: LazyLock<Asset> =
 static STYLE: LazyLock<Asset> =
     LazyLock::new(|| Asset::of("style", "css", "text/css; charset=utf-8", include_bytes!("../../assets/style.css")));
 
-static SCRIPT: LazyLock<Asset> =
-    LazyLock::new(|| Asset::of("script", "js", "text/javascript; charset=utf-8", include_bytes!("../../assets/script.js")));
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::of("script", "js", "text/javascript; charset=utf-8", include_bytes!("../../assets/script.js"))
+});
 
 /// Where the pages find them.
 pub(super) static ADDRESSES: LazyLock<Addresses> = LazyLock::new(|| Addresses {
@@ -56,7 +57,10 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response<Body> {
     let font = FONTS.iter().find(|(stem, _)| name.strip_suffix(".woff2").is_some_and(|n| n == *stem));
     let found = match font {
         Some((_, bytes)) => Some(("font/woff2", *bytes)),
-        None => [&*STYLE, &*SCRIPT, &*ICON].into_iter().find(|asset| asset.name == name).map(|asset| (asset.kind, asset.bytes)),
+        None => [&*STYLE, &*SCRIPT, &*ICON]
+            .into_iter()
+            .find(|asset| asset.name == name)
+            .map(|asset| (asset.kind, asset.bytes)),
     };
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();

@@ -109,13 +109,13 @@ async fn end(pages: &Pages, visitor: &Visitor, id: &str, body: Body) -> Result<R
 words! {
     /// What the page says.
     Words {
-        title: "Avec quoi je signe ?", "What do I sign with?";
+        title: "Avec quoi je signe\u{a0}?", "What do I sign with?";
         lead: "Une clé d’accès est gardée par votre appareil. Elle s’ouvre avec votre empreinte, votre visage ou le code de l’appareil.",
             "A passkey is kept by your device. It opens with your fingerprint, your face or the code of the device.";
         keys: "Mes clés", "My keys";
         none: "Aucune clé pour l’instant. Sans clé, vous pouvez lire et retirer, mais pas donner d’accès.",
             "No key so far. Without a key you can read and remove, but not give access.";
-        one: "Ajoutez une deuxième clé : sans elle, un téléphone perdu vous empêche de donner des accès.",
+        one: "Ajoutez une deuxième clé\u{a0}: sans elle, un téléphone perdu vous empêche de donner des accès.",
             "Add a second key: without it, a lost phone keeps you from giving access.";
         young: "Une clé ajoutée ne peut pas donner d’accès pendant 24 heures, sauf la toute première. C’est pour vous protéger.",
             "A key that is added cannot give access for 24 hours, except the very first one. This protects you.";
@@ -124,7 +124,7 @@ words! {
         since: "ajoutée le", "added on";
         add: "Ajouter une clé d’accès", "Add a passkey";
         end: "Retirer cette clé", "Remove this key";
-        again: "Pour ajouter ou retirer une clé, reconnectez-vous d’abord : cela ne doit pas dater de plus de 15 minutes.",
+        again: "Pour ajouter ou retirer une clé, reconnectez-vous d’abord\u{a0}: cela ne doit pas dater de plus de 15 minutes.",
             "To add or remove a key, sign in again first: it must not be longer ago than 15 minutes.";
         leave: "Se déconnecter", "Sign out";
         script: "Une clé d’accès a besoin de JavaScript.", "A passkey needs JavaScript.";

@@ -107,7 +107,7 @@ words! {
     Words {
         back: "Tous les accès", "All accesses";
         step: "Étape 1 sur 3", "Step 1 of 3";
-        title: "À qui donner un accès ?", "Who do you want to give access to?";
+        title: "À qui donner un accès\u{a0}?", "Who do you want to give access to?";
         search: "Nom d’une personne ou d’un lieu, ou numéro RPPS ou FINESS", "Name of a person or a place, or a RPPS or FINESS number";
         find: "Chercher", "Search";
         vouched: "inscrit et vérifié par le garant", "enrolled and verified by the guarantor";

@@ -39,22 +39,20 @@ pub(super) struct Frame {
     /// Requests that wait for an answer.
     pub(super) waiting: usize,
     pub(super) development: bool,
+    /// Style, script and icon.
+    pub(super) assets: &'static Addresses,
 }
 
 impl Frame {
     /// A frame for somebody who is not signed in here.
     pub(super) fn bare(pages: &Pages, language: Language) -> Self {
         let (base_url, path, form) = (pages.base_url.clone(), "/".to_owned(), String::new());
-        let development = pages.development;
-        Self { language, here: Here::Nowhere, base_url, path, form, signed_in: false, waiting: 0, development }
+        let (here, assets, development) = (Here::Nowhere, &*ADDRESSES, pages.development);
+        Self { language, here, base_url, path, form, signed_in: false, waiting: 0, development, assets }
     }
 
     pub(super) const fn w(&self) -> &'static Words {
         Words::of(self.language)
-    }
-
-    pub(super) fn assets(&self) -> &'static Addresses {
-        &ADDRESSES
     }
 
     pub(super) const fn other(&self) -> Language {
@@ -88,7 +86,7 @@ words! {
         account: "Mes connexions", "My sign-ins";
         keys: "Mes clés", "My keys";
         leave: "Se déconnecter", "Sign out";
-        development: "Mode développement : rien ici n’est réel, et le fournisseur d’identité croit tout le monde.",
+        development: "Mode développement\u{a0}: rien ici n’est réel, et le fournisseur d’identité croit tout le monde.",
             "Development mode: nothing here is real, and the identity provider believes anyone.";
     }
 }

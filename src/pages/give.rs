@@ -141,7 +141,9 @@ pub(super) async fn shown(
             None => counts.push((rubric, *count)),
         }
     }
-    counts.sort_by_key(|(rubric, _)| rubric.map_or(usize::MAX, |r| Rubric::ALL.iter().position(|a| *a == r).unwrap_or(0)));
+    counts.sort_by_key(|(rubric, _)| {
+        rubric.map_or(usize::MAX, |r| Rubric::ALL.iter().position(|a| *a == r).unwrap_or(0))
+    });
     let opens = counts.iter().map(|(rubric, count)| {
         let word = rubric.map_or(language.pick("Autres", "Others"), |r| r.word(language));
         format!("{word}{}{count}", language.pick("\u{a0}: ", ": "))
@@ -272,7 +274,8 @@ fn terms(visitor: &Visitor, who: &Recipient, open: &[&str]) -> Option<Terms> {
         "date" => calendar::end_of_day(asked("date"))?,
         _ => return None,
     };
-    let authored = if asked("passe") == "oui" { Period { from: Period::ALWAYS.from, to: from } } else { Period::ALWAYS };
+    let authored =
+        if asked("passe") == "oui" { Period { from: Period::ALWAYS.from, to: from } } else { Period::ALWAYS };
     Some(Terms {
         grantee: who.grantee.clone(),
         scope,
@@ -288,30 +291,30 @@ words! {
     /// What the pages say.
     Words {
         step_2: "Étape 2 sur 3", "Step 2 of 3";
-        what: "Que montrer, et jusqu’à quand ?", "What to show, and until when?";
+        what: "Que montrer, et jusqu’à quand\u{a0}?", "What to show, and until when?";
         to: "À", "To";
         which: "Ce que vous montrez", "What you show";
-        essential: "L’essentiel : allergies, traitements, maladies, vaccins", "The essentials: allergies, medicines, illnesses, vaccines";
+        essential: "L’essentiel\u{a0}: allergies, traitements, maladies, vaccins", "The essentials: allergies, medicines, illnesses, vaccines";
         all: "Tout, sauf ce que vous avez caché et ce qui est sensible", "Everything, except what you have hidden and what is sensitive";
-        choice: "Je choisis :", "I choose:";
+        choice: "Je choisis\u{a0}:", "I choose:";
         bills: "Vos factures et preuves de remboursement. Rien d’autre ne peut être montré à une complémentaire.",
             "Your bills and proofs of reimbursement. Nothing else can be shown to an insurer.";
         when: "Jusqu’à quand", "Until when";
-        visit: "Le temps d’une visite : 24 heures", "For one visit: 24 hours";
+        visit: "Le temps d’une visite\u{a0}: 24 heures", "For one visit: 24 hours";
         month: "30 jours", "30 days";
         half: "6 mois", "6 months";
-        date: "Jusqu’à cette date :", "Until this date:";
+        date: "Jusqu’à cette date\u{a0}:", "Until this date:";
         past: "Seulement ce qui existe aujourd’hui, pas ce qui viendra", "Only what exists today, not what will come";
         next: "Relire avant de décider", "Read over before deciding";
         step_3: "Étape 3 sur 3", "Step 3 of 3";
-        title: "Donner cet accès ?", "Give this access?";
+        title: "Donner cet accès\u{a0}?", "Give this access?";
         sign: "Ce que vous signez", "What you sign";
         preview: "Voici ce qui serait visible aujourd’hui", "This is what would be visible today";
         nothing: "Rien aujourd’hui. Ce qui arrivera plus tard le sera.", "Nothing today. What comes later will be.";
-        never: "Ne verra pas :", "Will not see:";
+        never: "Ne verra pas\u{a0}:", "Will not see:";
         give: "Donner l’accès avec ma clé", "Give access with my passkey";
         change: "Modifier", "Change";
-        no_key: "Pour signer, il vous faut une clé d’accès : empreinte, visage ou code de votre appareil.",
+        no_key: "Pour signer, il vous faut une clé d’accès\u{a0}: empreinte, visage ou code de votre appareil.",
             "To sign, you need a passkey: fingerprint, face or the code of your device.";
         add_key: "Ajouter une clé d’accès", "Add a passkey";
         script: "Votre clé d’accès a besoin de JavaScript. Sans lui, rien n’est donné.", "Your passkey needs JavaScript. Without it nothing is given.";

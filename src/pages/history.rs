@@ -108,7 +108,7 @@ async fn make(pages: &Pages, visitor: &Visitor) -> Result<Response<Body>, Troubl
 words! {
     /// What the page says.
     Words {
-        title: "Qui a lu mon dossier ?", "Who has read my record?";
+        title: "Qui a lu mon dossier\u{a0}?", "Who has read my record?";
         lead: "Chaque lecture est inscrite avant que quoi que ce soit soit montré. Personne ne peut effacer une ligne sans que cela se voie.",
             "Each reading is written down before anything is shown. Nobody can erase a line without it being noticed.";
         filter: "Quelles lignes", "Which lines";
@@ -117,9 +117,9 @@ words! {
         refused: "Refusées", "Refused";
         mine: "Moi", "Me";
         nobody: "Rien à cette page de l’historique.", "Nothing on this page of the history.";
-        why: "Pourquoi ? L’accès que vous avez donné", "Why? The access you gave";
-        no: "Refusé : aucun de vos accès ne le permet, ou la loi l’interdit.", "Refused: none of your accesses allows it, or the law forbids it.";
+        why: "Pourquoi\u{a0}? L’accès que vous avez donné", "Why? The access you gave";
+        no: "Refusé\u{a0}: aucun de vos accès ne le permet, ou la loi l’interdit.", "Refused: none of your accesses allows it, or the law forbids it.";
         before: "Plus ancien", "Earlier";
-        machine: "sans personne : un logiciel", "nobody in person: software";
+        machine: "sans personne\u{a0}: un logiciel", "nobody in person: software";
     }
 }

@@ -103,7 +103,7 @@ fn seen_by(count: usize, language: Language) -> String {
 words! {
     /// What the page says.
     Words {
-        title: "Que s’est-il passé ?", "What has happened?";
+        title: "Que s’est-il passé\u{a0}?", "What has happened?";
         decide: "Lire et décider", "Read and decide";
         silence: "Sans réponse de votre part, rien n’est partagé.", "Without an answer from you, nothing is shared.";
         now: "En ce moment", "At the moment";

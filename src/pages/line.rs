@@ -130,7 +130,9 @@ fn what(of: &Account, records: u64, oneself: bool, language: Language) -> String
     let things = things(of.resource_type.as_deref(), records, language);
     match language {
         Language::Fr => match of.did {
-            Did::Read if records == 0 => fr("avez cherché, sans rien trouver", "a cherché, sans rien trouver").to_owned(),
+            Did::Read if records == 0 => {
+                fr("avez cherché, sans rien trouver", "a cherché, sans rien trouver").to_owned()
+            }
             Did::Read => format!("{} {things}", fr("avez lu", "a lu")),
             Did::Added => format!("{} {things}", fr("avez ajouté", "a ajouté")),
             Did::Changed => format!("{} {things}", fr("avez modifié", "a modifié")),
@@ -143,7 +145,9 @@ fn what(of: &Account, records: u64, oneself: bool, language: Language) -> String
             Did::Lifted => fr("avez levé une exclusion", "a levé une exclusion").to_owned(),
             Did::Asked => fr("avez demandé un accès", "vous a demandé un accès").to_owned(),
             Did::Declined => fr("avez refusé une demande", "a refusé une demande").to_owned(),
-            Did::Enrolled => fr("avez changé vos clés ou votre inscription", "a changé vos clés ou votre inscription").to_owned(),
+            Did::Enrolled => {
+                fr("avez changé vos clés ou votre inscription", "a changé vos clés ou votre inscription").to_owned()
+            }
             Did::Looked => fr("avez regardé cet historique", "a regardé cet historique").to_owned(),
         },
         Language::En => match of.did {

@@ -34,8 +34,8 @@ use axum::routing::{get, post};
 
 use crate::clock::Clock;
 use crate::consent::Consents;
-use crate::http::Cookies;
 use crate::directory::Lookup;
+use crate::http::Cookies;
 use crate::identity::{Passkeys, Sessions};
 use crate::projection::Projection;
 

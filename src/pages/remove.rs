@@ -39,11 +39,7 @@ struct Done<'p> {
 }
 
 /// `GET /acces/{id}/retirer`: asks, and changes nothing.
-pub(super) async fn page(
-    State(pages): State<Arc<Pages>>,
-    Path(id): Path<String>,
-    visitor: Visitor,
-) -> Response<Body> {
+pub(super) async fn page(State(pages): State<Arc<Pages>>, Path(id): Path<String>, visitor: Visitor) -> Response<Body> {
     let made = ask(&pages, &visitor, &id).await;
     visitor.answer(&pages, made).await
 }
@@ -60,11 +56,7 @@ pub(super) async fn remove(
 }
 
 /// `GET /acces/{id}/retire`: what is so now, however often it is looked at.
-pub(super) async fn done(
-    State(pages): State<Arc<Pages>>,
-    Path(id): Path<String>,
-    visitor: Visitor,
-) -> Response<Body> {
+pub(super) async fn done(State(pages): State<Arc<Pages>>, Path(id): Path<String>, visitor: Visitor) -> Response<Body> {
     let made = told(&pages, &visitor, &id).await;
     visitor.answer(&pages, made).await
 }
@@ -117,7 +109,7 @@ async fn told(pages: &Pages, visitor: &Visitor, id: &str) -> Result<Response<Bod
 words! {
     /// What the pages say.
     Words {
-        title: "Que se passe-t-il si je retire cet accès ?", "What happens if I remove this access?";
+        title: "Que se passe-t-il si je retire cet accès\u{a0}?", "What happens if I remove this access?";
         at_once: "L’accès s’arrête tout de suite, partout. Aucune lecture ne commence après.",
             "The access stops at once, everywhere. No reading begins after it.";
         copies: "Ce qui a déjà été lu reste dans le dossier du destinataire, comme la loi le prévoit.",

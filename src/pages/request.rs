@@ -14,11 +14,7 @@ use super::visitor::Visitor;
 use crate::http::see_other;
 
 /// `GET /demandes/{id}`
-pub(super) async fn page(
-    State(pages): State<Arc<Pages>>,
-    Path(id): Path<String>,
-    visitor: Visitor,
-) -> Response<Body> {
+pub(super) async fn page(State(pages): State<Arc<Pages>>, Path(id): Path<String>, visitor: Visitor) -> Response<Body> {
     let made = make(&pages, &visitor, &id).await;
     visitor.answer(&pages, made).await
 }

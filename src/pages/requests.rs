@@ -98,11 +98,11 @@ fn card(request: Request, sentence: Option<String>, language: Language) -> Card 
 words! {
     /// What the page says.
     Words {
-        title: "Dois-je accepter ?", "Should I accept?";
+        title: "Dois-je accepter\u{a0}?", "Should I accept?";
         none: "Aucune demande.", "No requests.";
         asks: "vous demande un accès", "asks you for an access";
-        would: "Si vous acceptez :", "If you accept:";
-        why: "Son motif, dans ses mots :", "Their reason, in their words:";
+        would: "Si vous acceptez\u{a0}:", "If you accept:";
+        why: "Son motif, dans ses mots\u{a0}:", "Their reason, in their words:";
         made: "Demandé le", "Asked on";
         ends: "Sans réponse, la demande prend fin d’elle-même le", "Without an answer, the request ends by itself on";
         read: "Relire et accepter", "Read over and accept";
@@ -115,7 +115,7 @@ words! {
         declined: "refusée", "declined";
         expired: "terminée sans réponse", "ended without an answer";
         unknown: "Un organisme qui n’est plus inscrit", "An organisation that is no longer enrolled";
-        unsayable: "Cette demande ne peut pas être acceptée ici : elle ne se dit pas en mots simples.",
+        unsayable: "Cette demande ne peut pas être acceptée ici\u{a0}: elle ne se dit pas en mots simples.",
             "This request cannot be accepted here: it cannot be said in plain words.";
     }
 }

@@ -122,13 +122,14 @@ pub(super) fn card(view: &View, read: &[Account], visitor: &Visitor) -> Option<C
     let w = Words::of(language);
     let terms = view.terms.as_ref()?;
     let moments: Vec<Timestamp> = read.iter().filter(|a| a.consents.contains(&view.consent)).map(|a| a.at).collect();
-    let last = match moments.first().and_then(|at| calendar::moment(Timestamp::from_secs(at.secs() / 60 * 60), language)) {
-        None => w.never_read.to_owned(),
-        Some(at) => match language {
-            Language::Fr => format!("Dernière lecture\u{a0}: {at}."),
-            Language::En => format!("Last read: {at}."),
-        },
-    };
+    let last =
+        match moments.first().and_then(|at| calendar::moment(Timestamp::from_secs(at.secs() / 60 * 60), language)) {
+            None => w.never_read.to_owned(),
+            Some(at) => match language {
+                Language::Fr => format!("Dernière lecture\u{a0}: {at}."),
+                Language::En => format!("Last read: {at}."),
+            },
+        };
     let note = if view.stands() { None } else { Some(w.suspended) };
     let circle = Circle::of(view.kind());
     Some(Card {
@@ -147,7 +148,7 @@ pub(super) fn card(view: &View, read: &[Account], visitor: &Visitor) -> Option<C
 words! {
     /// What the page says.
     Words {
-        title: "Qui peut voir mon dossier ?", "Who can see my record?";
+        title: "Qui peut voir mon dossier\u{a0}?", "Who can see my record?";
         nobody: "Personne ne voit votre dossier.", "Nobody sees your record.";
         give: "Donner un accès", "Give an access";
         now: "Accès en cours", "Current accesses";
@@ -167,9 +168,9 @@ words! {
         expired: "a pris fin", "has ended";
         removed: "retiré", "removed";
         never_read: "N’a encore rien lu.", "Has not read anything yet.";
-        suspended: "Suspendu par le garant : ne lit rien en ce moment.", "Suspended by the guarantor: reads nothing at the moment.";
+        suspended: "Suspendu par le garant\u{a0}: ne lit rien en ce moment.", "Suspended by the guarantor: reads nothing at the moment.";
         pending: "Pas encore commencé.", "Has not begun yet.";
-        insurers: "Une complémentaire ne voit jamais votre dossier médical, quoi que vous acceptiez : seulement vos factures et preuves.",
+        insurers: "Une complémentaire ne voit jamais votre dossier médical, quoi que vous acceptiez\u{a0}: seulement vos factures et preuves.",
             "An insurer never sees your medical record, whatever you agree to: only bills and proofs.";
     }
 }

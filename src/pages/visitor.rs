@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Response};
 
 use super::Pages;
+use super::assets::ADDRESSES;
 use super::frame::{Frame, Here};
 use super::trouble::{Trouble, shown};
 use crate::clock::Timestamp;
@@ -70,7 +71,8 @@ impl Visitor {
 
     /// The frame of a page.
     pub(super) async fn frame(&self, pages: &Pages, here: Here) -> Frame {
-        let open = pages.consents.requests(self.patient).await.map(|all| all.iter().filter(|r| r.state == "open").count());
+        let open =
+            pages.consents.requests(self.patient).await.map(|all| all.iter().filter(|r| r.state == "open").count());
         Frame {
             language: self.language,
             here,
@@ -81,6 +83,7 @@ impl Visitor {
             // Not known is not told as none: the page of requests says what is wrong.
             waiting: open.unwrap_or(0),
             development: pages.development,
+            assets: &ADDRESSES,
         }
     }
 

@@ -39,7 +39,10 @@ pub(super) fn set_well(key: &str, fr: &str, en: &str) {
     let mut before = '\u{a0}';
     for c in fr.chars() {
         let tall = matches!(c, ';' | ':' | '!' | '?' | '»');
-        assert!(!tall || matches!(before, '\u{a0}' | '\u{202f}'), "{key}: no space, or one that breaks, before {c}: {fr}");
+        assert!(
+            !tall || matches!(before, '\u{a0}' | '\u{202f}'),
+            "{key}: no space, or one that breaks, before {c}: {fr}"
+        );
         assert!(!(before == '«' && c == ' '), "{key}: {fr}");
         before = c;
     }

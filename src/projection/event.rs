@@ -58,7 +58,7 @@ impl Kind {
     fn of(act: Act, route: &str) -> Self {
         match act {
             Act::Disclose | Act::Refuse | Act::Inspect => match route {
-                "read" => Self::Read,
+                "read" | "patch" => Self::Read,
                 "search" => Self::Search,
                 "deposit" => Self::Create,
                 _ => Self::Operation,

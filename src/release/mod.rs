@@ -1,7 +1,7 @@
 //! The one door out.
 //!
 //! Lives here: the deeds that release content: [`Door::read`], [`Door::vread`], [`Door::history`],
-//! [`Door::search`]; and [`Released`], the only thing a door to the outside may show.
+//! [`Door::search`], [`Door::read_to_patch`]; and [`Released`], the only thing a door to the outside may show.
 //! May touch: `fhir`, `policy`, `vault` (its opener), `store`, `ledger`, and `asking` (who asks, on what consents).
 //! Must never: return content without spending a `Permit` and its `Receipt`.
 
@@ -10,6 +10,7 @@ mod history;
 mod include;
 mod link;
 mod open;
+mod patch;
 mod read;
 mod scan;
 mod search;
@@ -27,6 +28,7 @@ use crate::store::Store;
 use crate::vault::{Indexer, Opener, PageSealer, Reader};
 
 pub use history::{History, Stretch, Version};
+pub use link::Link;
 pub use open::Released;
 pub use search::{Entry, Page};
 pub use wanted::Wanted;

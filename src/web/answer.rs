@@ -68,7 +68,9 @@ impl From<ConsentError> for Problem {
             | ConsentError::Refused { .. }
             | ConsentError::Unsayable(_)
             | ConsentError::BadMessage => StatusCode::UNPROCESSABLE_ENTITY,
-            ConsentError::Elsewhere | ConsentError::Unsigned | ConsentError::Young | ConsentError::NotForYou => StatusCode::FORBIDDEN,
+            ConsentError::Elsewhere | ConsentError::Unsigned | ConsentError::Young | ConsentError::NotForYou => {
+                StatusCode::FORBIDDEN
+            }
             ConsentError::Late | ConsentError::Changed | ConsentError::Conflict | ConsentError::Exclusion => {
                 StatusCode::CONFLICT
             }

@@ -17,10 +17,15 @@ use crate::doors::Served;
 use crate::house::{Engine, Home, on_with};
 use crate::signin::{SESSION, at_a_port, base, begin, enrol, free_port, serve, who};
 
+/// The folder with the packages that tests fetch.
+pub fn packages() -> PathBuf {
+    std::env::var_os("GARANT_TEST_OIDC")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/oidc-provider"), PathBuf::from)
+}
+
 /// The folder with the provider; says why when there is none.
 fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("GARANT_TEST_OIDC")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/oidc-provider"), PathBuf::from);
+    let folder = packages();
     if folder.join("node_modules/oidc-provider").exists() {
         return Some(folder);
     }
@@ -121,6 +126,14 @@ fn a_patient_and_a_professional_sign_in_at_a_certified_provider_and_out_again() 
         let form = page.forms().into_iter().next().unwrap().with("logout", "yes");
         let page = browser.send(&form).await;
         assert_eq!((page.answer.status, page.at.path()), (200, "/login"));
+        // The patient signs in anew and leaves at the provider, which tells us by its back channel.
+        login(&mut browser, &base, "patient", "camille", None).await;
+        assert!(who(&open, &browser).await.is_some());
+        let page = browser.go(&format!("{}/session/end", provider.issuer)).await;
+        let form = page.forms().into_iter().next().unwrap().with("logout", "yes");
+        let page = browser.send(&form).await;
+        assert_eq!((page.answer.status, who(&open, &browser).await), (200, None), "{}", page.answer.text());
+        assert!(who(&open, &doctor).await.is_some(), "another person's session ended");
         served.end().await;
         open.close().await;
     };

@@ -13,6 +13,7 @@ use garant::id::{ConsentId, PatientId, RecordId};
 use garant::model::RecordKey;
 
 use crate::cast::{self, Clinic, Patient, Scene};
+use crate::described::Described;
 use crate::house::{each, trials};
 use crate::wire::{self, Answer};
 
@@ -196,7 +197,7 @@ const ACTORS: [&str; 11] = [
 ];
 
 /// The rows: method, route as the router has it, and what is asked for.
-const ROWS: [(&str, &str, &str); 71] = [
+const ROWS: [(&str, &str, &str); 74] = [
     ("GET", "/fhir/metadata", "/fhir/metadata"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RESTRICTED"),
@@ -252,7 +253,6 @@ const ROWS: [(&str, &str, &str); 71] = [
     ("GET", "/oauth/authorize", "/oauth/authorize?client_id=x"),
     ("POST", "/oauth/authorize", "/oauth/authorize"),
     ("POST", "/oauth/answer", "/oauth/answer"),
-    ("GET", "/oauth/style.css", "/oauth/style.css"),
     ("GET", "/.well-known/openid-configuration", "/.well-known/openid-configuration"),
     // Believes anyone, and stands in development mode alone.
     ("POST", "/development/token", "/development/token"),
@@ -278,7 +278,11 @@ const ROWS: [(&str, &str, &str); 71] = [
     ("GET", "/oauth/jwks", "/oauth/jwks"),
     ("GET", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server"),
     ("GET", "/fhir/.well-known/smart-configuration", "/fhir/.well-known/smart-configuration"),
+    ("GET", "/openapi.json", "/openapi.json"),
+    ("GET", "/docs", "/docs"),
+    ("GET", "/docs/style.css", "/docs/style.css"),
     // Last, for they change the record.
+    ("PATCH", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("PUT", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("DELETE", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
     ("GET", "/fhir/{resource_type}/{id}", "/fhir/Observation/RECORD"),
@@ -363,6 +367,7 @@ impl Cast {
         let headers: Vec<String> = if token.is_empty() { vec![] } else { vec![wire::bearer(token)] };
         let body = match (method, path.as_str()) {
             ("GET" | "DELETE", _) => String::new(),
+            ("PATCH", _) => r#"[{"op":"replace","path":"/status","value":"amended"}]"#.to_owned(),
             ("PUT", _) => cast::with_id(&cast::observation(scene.patient.id, "changed"), scene.record),
             ("POST", "/oauth/token") => scene.clinic.token_form("http://127.0.0.1", self.clock.now()),
             ("POST", "/oauth/par") => {
@@ -400,15 +405,30 @@ impl Cast {
             }
             _ => cast::observation(scene.patient.id, "alone"),
         };
-        let kind = match path.split('/').nth(1) {
-            _ if path.contains("/_search") => "application/x-www-form-urlencoded",
-            Some("oauth") => "application/x-www-form-urlencoded",
-            Some("api") => "application/json",
-            _ => "application/fhir+json",
-        };
-        let rests_on = if method == "PUT" { vec!["If-Match: W/\"1\"".to_owned()] } else { vec![] };
+        let kind = content_type(method, &path);
+        let rests_on = rests_on(method);
         let headers = [headers, vec![format!("Content-Type: {kind}")], rests_on].concat();
         wire::send(at, &wire::request(method, &path, &headers, body.as_bytes())).await.unwrap()
+    }
+}
+
+/// The header that names the version of the record as it is when that row is asked.
+fn rests_on(method: &str) -> Vec<String> {
+    let version = match method {
+        "PATCH" => 1,
+        "PUT" => 2,
+        _ => return Vec::new(),
+    };
+    vec![format!("If-Match: W/\"{version}\"")]
+}
+
+fn content_type(method: &str, path: &str) -> &'static str {
+    match path.split('/').nth(1) {
+        _ if method == "PATCH" => "application/json-patch+json",
+        _ if path.contains("/_search") => "application/x-www-form-urlencoded",
+        Some("oauth") => "application/x-www-form-urlencoded",
+        Some("api") => "application/json",
+        _ => "application/fhir+json",
     }
 }
 
@@ -429,10 +449,14 @@ fn p45_each_route_answers_each_actor_as_the_committed_table_says() {
         for actor in ACTORS {
             write!(table, "{actor:>12}").unwrap();
         }
-        for (method, _, path) in ROWS {
+        let mut described = Described::by(served.at).await;
+        for (method, route, path) in ROWS {
             write!(table, "\n{:58}", format!("{method:4} {path}")).unwrap();
             for actor in ACTORS {
                 let answer = cast.ask(served.at, actor, method, path).await;
+                if described.tells_of(method, route) {
+                    described.holds(method, route, &answer);
+                }
                 let shown = answer.json()["total"].as_u64().map_or(String::new(), |n| format!("({n})"));
                 write!(table, "{:>12}", format!("{}{shown}", answer.status)).unwrap();
             }
@@ -485,7 +509,7 @@ fn routes_in(text: &str) -> Vec<(String, String)> {
 }
 
 /// Every route in the source, as `METHOD path`.
-fn routes() -> BTreeSet<String> {
+pub fn routes() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(folder) = folders.pop() {
@@ -496,6 +520,10 @@ fn routes() -> BTreeSet<String> {
                 if !path.ends_with("src/bench") {
                     folders.push(path);
                 }
+                continue;
+            }
+            // Where routes are told of as they are served: the paths are its callers'.
+            if path.ends_with("src/http/routes.rs") {
                 continue;
             }
             let Ok(text) = std::fs::read_to_string(&path) else { continue };

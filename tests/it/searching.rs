@@ -805,6 +805,9 @@ fn fh_02_all_that_is_declared_works_and_what_is_not_declared_is_refused() {
         let mut line = wire::Line::connect(scene.at()).await.unwrap();
         let mut ask =
             async |path: String| line.ask(&wire::request("GET", &path, &[wire::bearer(&token)], b"")).await.unwrap();
+        let change = async |method: &str, path: String| {
+            wire::send(scene.at(), &wire::request(method, &path, &[wire::bearer(&token)], b"")).await.unwrap()
+        };
         let sample = |kind: &str| match kind {
             "date" => "2024",
             "number" | "quantity" => "1",
@@ -834,6 +837,10 @@ fn fh_02_all_that_is_declared_works_and_what_is_not_declared_is_refused() {
                 }
                 assert!(statuses.contains(&200), "{name}?{code} ({of}): {statuses:?}");
                 parameters += 1;
+            }
+            for (code, method) in [("patch", "PATCH"), ("update", "PUT"), ("delete", "DELETE")] {
+                let status = change(method, format!("/fhir/{name}/x")).await.status;
+                assert_eq!(offers(code), status != 405, "{name} {code}: {status}");
             }
             for other in ["nonsense", "_text", "_content", "_filter", "_list", "_query"] {
                 assert_eq!(ask(format!("/fhir/{name}?{other}=x")).await.status, 400, "{name}?{other}");

@@ -260,7 +260,7 @@ async fn consents_are_listed_with_the_bytes_that_were_signed() {
     world.done(&me, Wish::Exclude(world.nurse)).await.unwrap();
     let view = world.house.consents.one(me.patient, receipt.consent).await.unwrap();
     assert_eq!((view.state, view.leaf, &view.token), ("active", receipt.leaf, &receipt.token));
-    assert_eq!(view.name.as_deref(), Some("Dr Martin"));
+    assert_eq!(view.name(), Some("Dr Martin"));
     assert_eq!(view.history[0].statement, draft.statement);
     world.house.consents.revoke(me.patient, receipt.consent).await.unwrap();
     let all = world.house.consents.list(me.patient).await.unwrap();

@@ -16,7 +16,10 @@ use crate::id::{ClientId, DeedId, DeviceId, OrganisationId, PatientId, Professio
 use crate::ledger::entry::Entry;
 use crate::ledger::law::Law;
 use crate::ledger::{Act, Personal};
-use crate::model::{Bearer, Confidentiality, DeviceKind, Grantee, Language, OrganisationKind, Period, Purpose, RecordClass, RecordFacts, RecordKey, Subject, Terms};
+use crate::model::{
+    Bearer, Confidentiality, DeviceKind, Grantee, Language, OrganisationKind, Period, Purpose, RecordClass,
+    RecordFacts, RecordKey, Subject, Terms,
+};
 use crate::proof::webauthn::{Assertion, challenge_of};
 use crate::proof::{Evidence, PublicKey, base64url};
 use crate::release::Withheld;
