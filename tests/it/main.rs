@@ -34,6 +34,7 @@ mod sessions;
 mod signin;
 mod wire;
 
+mod batched;
 mod canary;
 mod certified;
 mod doors;
