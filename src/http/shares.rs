@@ -1,8 +1,8 @@
 //! What one client may take of the server, so that there is always something left for the others (P51): requests a
 //! second, requests at once, and a part of the memory that all bodies under way may fill together.
 //!
-//! Whoever shows a token that we made has a share of their own; everybody else shares with their address. Ending a
-//! consent is never counted and never turned away.
+//! Whoever shows a token that we made has a share of their own; everybody else shares with their address. Ending an
+//! access (a consent, a token, a session) is never counted and never turned away.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -11,9 +11,6 @@ use crate::http::problem;
 use crate::identity::Page;
 
 const HTML: &str = "text/html; charset=utf-8";
-/// How the pages look; a file of its own, so that no page needs styles or scripts within.
-pub(super) const STYLE: &str = include_str!("style.css");
-
 /// What each clinical letter allows, in French and in English.
 const LETTERS: [(char, &str, &str); 5] = [
     ('c', "ajouter", "add"),
@@ -80,8 +77,8 @@ const NAME_PATIENT: &str = "<fieldset><legend>Patient <span class=\"en\" lang=\"
      <input type=\"text\" name=\"system\" required value=\"urn:oid:1.2.250.1.213.1.4.8\"></label>\
      <label>Identifiant, par exemple le matricule INS <span class=\"en\" lang=\"en\">(identifier)</span>\
      <input type=\"text\" name=\"identifier\" required inputmode=\"text\" autofocus></label></fieldset>";
-const BUTTONS: &str = "<p><button class=\"yes\" name=\"decision\" value=\"allow\">Autoriser \
-     <span lang=\"en\">/ Allow</span></button><button name=\"decision\" value=\"deny\" formnovalidate>Refuser \
+const BUTTONS: &str = "<p><button name=\"decision\" value=\"allow\">Autoriser \
+     <span lang=\"en\">/ Allow</span></button> <button class=\"second\" name=\"decision\" value=\"deny\" formnovalidate>Refuser \
      <span lang=\"en\">/ Refuse</span></button></p>";
 
 fn scopes(scopes: &[String]) -> String {
@@ -145,7 +142,7 @@ fn document(status: StatusCode, title: &str, body: &str, redirect: &str) -> Resp
     let text = format!(
         "<!DOCTYPE html><html lang=\"fr\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <link rel=\"stylesheet\" href=\"/oauth/style.css\"></head><body><main>{body}</main></body></html>"
+         <link rel=\"stylesheet\" href=\"/login/style.css\"></head><body><main id=\"main\">{body}</main></body></html>"
     );
     let mut response = problem(status, HTML, text);
     guarded(&mut response, redirect);

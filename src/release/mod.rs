@@ -30,6 +30,7 @@ use crate::vault::{Indexer, Opener, PageSealer, Reader};
 
 pub use exists::Like;
 pub use history::{History, Stretch, Version};
+pub use link::Link;
 pub use open::Released;
 pub use search::{Entry, Page};
 pub use wanted::Wanted;

@@ -8,12 +8,11 @@ use axum::http::header::{HeaderName, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::SignIn;
-use super::language::english;
 use super::local::local;
 use super::logout::account;
-use super::pages::{Choice, Said, show, trouble};
+use super::pages::{Choice, On, Said, show, trouble};
 use crate::chance::{self, NoChance};
-use crate::http::{Fields, SESSION, form_token, is_own_form, see_other};
+use crate::http::{Fields, SESSION, english, form_token, is_own_form, see_other};
 use crate::identity::{Answer, Kind, LoginError, Logins};
 
 /// The cookie of an attempt to sign in.
@@ -123,7 +122,8 @@ pub(super) async fn callback(
         // The browser gets the new one all the same; the old one ends by itself.
         tracing::error!(%error, "an earlier session could not be ended");
     }
-    let mut response = see_other(local(Some(&welcome.go_on)));
+    let on = On { english, go_on: local(Some(&welcome.go_on)) };
+    let mut response = show(StatusCode::OK, &on, &[]);
     put(&mut response, sign_in.cookies.set(SESSION, welcome.cookie.expose()));
     put(&mut response, sign_in.cookies.remove(ATTEMPT));
     put(&mut response, sign_in.cookies.remove(FORM));

@@ -24,6 +24,15 @@ pub(super) struct Choice<'p> {
     pub(super) go_on: &'p str,
 }
 
+/// Signed in, and on to where the person was going, by a page of its own: browsers hold the policy of the page that
+/// began a chain of redirects against all of it, and a provider's page names no software of ours.
+#[derive(Template)]
+#[template(path = "signin/on.html")]
+pub(super) struct On<'p> {
+    pub(super) english: bool,
+    pub(super) go_on: &'p str,
+}
+
 /// Who is signed in, and where else.
 #[derive(Template)]
 #[template(path = "signin/account.html")]

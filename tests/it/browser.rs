@@ -10,6 +10,8 @@ use crate::wire::{self, Answer};
 #[derive(Clone, Default)]
 pub struct Browser {
     pub cookies: BTreeMap<String, String>,
+    /// All that was asked and answered.
+    pub seen: Vec<(String, Url, Answer)>,
 }
 
 /// A page and where it is.
@@ -63,6 +65,7 @@ impl Browser {
                 }
             }
         }
+        self.seen.push((method.to_owned(), url.clone(), answer.clone()));
         answer
     }
 
@@ -91,10 +94,15 @@ impl Browser {
 
     async fn follow(&mut self, mut at: Url, mut answer: Answer, stop: Option<&str>) -> Page {
         for _ in 0..12 {
-            if !matches!(answer.status, 302 | 303) {
-                return Page { at, answer };
-            }
-            let next = at.join(answer.header("location").unwrap()).unwrap();
+            let on = match answer.status {
+                302 | 303 => answer.header("location").map(str::to_owned),
+                _ => answer.text().split("<meta ").find_map(|meta| {
+                    let content = attribute(&format!(" {}", meta.split('>').next()?), "content")?;
+                    Some(content.strip_prefix("0;url=")?.to_owned())
+                }),
+            };
+            let Some(on) = on else { return Page { at, answer } };
+            let next = at.join(&on).unwrap();
             if stop.is_some_and(|stop| next.as_str().starts_with(stop)) {
                 return Page { at: next, answer };
             }

@@ -121,6 +121,14 @@ fn a_patient_and_a_professional_sign_in_at_a_certified_provider_and_out_again() 
         let form = page.forms().into_iter().next().unwrap().with("logout", "yes");
         let page = browser.send(&form).await;
         assert_eq!((page.answer.status, page.at.path()), (200, "/login"));
+        // The patient signs in anew and leaves at the provider, which tells us by its back channel.
+        login(&mut browser, &base, "patient", "camille", None).await;
+        assert!(who(&open, &browser).await.is_some());
+        let page = browser.go(&format!("{}/session/end", provider.issuer)).await;
+        let form = page.forms().into_iter().next().unwrap().with("logout", "yes");
+        let page = browser.send(&form).await;
+        assert_eq!((page.answer.status, who(&open, &browser).await), (200, None), "{}", page.answer.text());
+        assert!(who(&open, &doctor).await.is_some(), "another person's session ended");
         served.end().await;
         open.close().await;
     };

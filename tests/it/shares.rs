@@ -73,6 +73,35 @@ fn p51_who_asks_too_fast_is_told_when_to_come_again_and_the_others_are_answered(
 }
 
 #[test]
+fn p51_whoever_wants_to_end_an_access_is_never_told_to_come_later() {
+    house::on(Engine::Sqlite, "P51 stops", &async |home: &Home| {
+        home.set_doors(narrow(1));
+        let open = home.found().await;
+        let served = Served::by(&open.house).await;
+        let form = ["Content-Type: application/x-www-form-urlencoded".to_owned()];
+        let post = |path: &str| wire::request("POST", path, &form, b"token=x");
+        let (_, turned) = ask(served.at, 100, &post("/oauth/introspect")).await;
+        assert!(turned.len() > 20, "{}", turned.len());
+        // The share of this address is used up; whatever ends something is still looked at, each time.
+        for (path, looked_at) in [
+            ("/oauth/revoke", 401),
+            ("/oidc/backchannel-logout", 400),
+            ("/logout", 403),
+            ("/login/sessions/end", 403),
+            ("/api/consents/0000000000000000000000000A/revoke", 401),
+        ] {
+            let (answered, turned) = ask(served.at, 20, &post(path)).await;
+            assert_eq!((answered.len(), turned.len()), (20, 0), "{path}");
+            assert!(answered.iter().all(|answer| answer.status == looked_at), "{path}: {}", answered[0].status);
+        }
+        let (_, turned) = ask(served.at, 3, &post("/oauth/introspect")).await;
+        assert!(!turned.is_empty(), "the share had grown again: nothing was shown");
+        served.end().await;
+        open.close().await;
+    });
+}
+
+#[test]
 fn p51_strangers_share_with_their_address_and_only_our_own_front_may_name_another() {
     for fronts in [vec![], vec![IpAddr::from([127, 0, 0, 1])]] {
         house::on(Engine::Sqlite, "P51 strangers", &async |home: &Home| {

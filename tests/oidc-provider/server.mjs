@@ -28,6 +28,8 @@ const provider = new Provider(told.issuer, {
     devInteractions: { enabled: false },
     rpInitiatedLogout: { enabled: true },
   },
+  // Out of the box it speaks to no address of this machine, so that its back channel would never reach the tests.
+  fetch: (url, { dispatcher: _, ...options }) => globalThis.fetch(url, options),
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   pkce: { required: () => true },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...told.claims[id] }) }),
