@@ -129,7 +129,7 @@ async fn the_entries_of_a_batch_stand_each_on_its_own() {
         .replace("transaction", "batch");
     let each = world.batch(&bearer, batch.into_bytes()).await;
     let statuses: Vec<&str> = each.iter().map(|one| one.as_ref().map_or_else(Rejected::status, |_| "ok")).collect();
-    assert_eq!(statuses, ["ok", "422 Unprocessable Entity", "422 Unprocessable Entity", "ok"]);
+    assert_eq!(statuses, ["ok", "422 Unprocessable Entity", "403 Forbidden", "ok"]);
     assert_eq!(world.own(p, "Observation").await.len(), 3);
 }
 
