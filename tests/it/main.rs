@@ -39,6 +39,7 @@ mod canary;
 mod certified;
 mod doors;
 mod erased;
+mod farewells;
 mod faults;
 mod framing;
 mod grants;
