@@ -35,6 +35,7 @@ pub mod release;
 pub mod fhir_api;
 pub mod http;
 pub mod oauth;
+pub mod openapi;
 pub mod signin;
 pub mod web;
 // roof

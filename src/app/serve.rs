@@ -22,9 +22,9 @@ use tokio_io_timeout::TimeoutStream;
 use super::House;
 use super::demo::{personas, provider};
 use crate::config::Doors;
-use crate::http::{Cookies, Limits, Nonces, Peer, Shares, Sound, guard, offer_nonce, share, shut_unless_sound};
+use crate::http::{Cookies, Limits, Nonces, Peer, Routes, Shares, Sound, guard, offer_nonce, share, shut_unless_sound};
 use crate::proof::PublicKey;
-use crate::{fhir_api, oauth, signin, web};
+use crate::{fhir_api, oauth, openapi, signin, web};
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS: usize = 1024;
@@ -66,10 +66,8 @@ pub fn router(house: &Arc<House>) -> Router {
     let fhir = fhir.layer(from_fn_with_state(sound, shut_unless_sound));
     let (possession, clock) = (Arc::clone(&house.possession), Arc::clone(&house.clock));
     let nonces: Nonces = Arc::new(move || possession.nonce(clock.now()));
-    Router::new()
-        .merge(oauth)
-        .merge(web)
-        .merge(sign_in(house))
+    openapi::told_beside(web.merge(oauth).merge(sign_in(house)), house.config.issuer(), &STOPS)
+        .into_router()
         .nest("/fhir", fhir)
         .layer(from_fn_with_state(nonces, offer_nonce))
         .layer(from_fn_with_state(shares(house), share))
@@ -90,7 +88,7 @@ fn shares(house: &House) -> Arc<Shares> {
 }
 
 /// Where people sign in and out; in development, the providers that stand in for those not configured too.
-fn sign_in(house: &Arc<House>) -> Router {
+fn sign_in(house: &Arc<House>) -> Routes {
     let config = &house.config;
     let routes = signin::router(Arc::new(signin::SignIn {
         logins: Arc::clone(&house.logins),
@@ -112,7 +110,7 @@ fn sign_in(house: &Arc<House>) -> Router {
     }
 }
 
-fn built_in(house: &Arc<House>) -> Result<Router, super::demo::Staging> {
+fn built_in(house: &Arc<House>) -> Result<Routes, super::demo::Staging> {
     let configured = &house.config.sign_in;
     let [patients, professionals] = personas()?;
     let mut providers = HashMap::new();

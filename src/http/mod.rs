@@ -1,19 +1,21 @@
 //! The porch that all doors share.
 //!
 //! Lives here: errors to responses, credentials from headers, cookies, forms that only our own pages may send, pages'
-//! headers, bodies with limits, what each client may take, strict query strings, and the checks every request passes
+//! headers, routes with the words that tell of them, bodies with limits, what each client may take, strict query strings, and the checks every request passes
 //! first.
 //! May touch: `identity` (who asks), `fhir` (outcomes), `release` (what is withheld); `axum`.
-//! Must never: contain a route; put a reason into a body.
+//! Must never: serve a path of its own; put a reason into a body.
 
 mod answer;
 mod body;
 mod cookie;
 mod forms;
 mod front;
+mod language;
 mod metered;
 mod page;
 mod pairs;
+mod routes;
 mod shares;
 mod withheld;
 
@@ -22,8 +24,10 @@ pub use body::{TooMuch, read_body};
 pub use cookie::{Cookies, SESSION};
 pub use forms::{Fields, form_token, is_own_form};
 pub use front::{Nonces, Sound, guard, offer_nonce, shut_unless_sound};
+pub use language::english;
 pub use page::{page, see_other};
 pub use pairs::{BadPairs, Pair, pairs};
+pub use routes::{Methods, Routes, Told, get, post};
 pub use shares::{Limits, Peer, Shares, share};
 pub use withheld::withheld;
 

@@ -14,11 +14,9 @@ mod token;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::HeaderMap;
-use axum::routing::{get, post};
 
-use crate::http::{Cookies, SESSION};
+use crate::http::{Cookies, Routes, SESSION, get, post};
 use crate::identity::{Authorizer, Issuer};
 
 /// What the endpoints need.
@@ -39,22 +37,21 @@ impl Server {
 }
 
 /// The routes, to be served at the root of the issuer.
-pub fn router(server: Arc<Server>) -> Router {
-    let development = if server.development {
-        Router::new().route("/development/token", post(development::token))
-    } else {
-        Router::new()
-    };
-    development
-        .route("/oauth/authorize", get(authorize::get).post(authorize::post))
-        .route("/oauth/answer", post(authorize::answer))
-        .route("/oauth/par", post(authorize::push))
-        .route("/oauth/token", post(token::token))
-        .route("/oauth/introspect", post(token::introspect))
-        .route("/oauth/revoke", post(token::revoke))
-        .route("/oauth/jwks", get(metadata::jwks))
-        .route("/.well-known/oauth-authorization-server", get(metadata::server))
-        .route("/.well-known/openid-configuration", get(metadata::server))
-        .route("/fhir/.well-known/smart-configuration", get(metadata::smart))
+pub fn router(server: Arc<Server>) -> Routes {
+    let mut routes = Routes::new(include_str!("told.json"));
+    if server.development {
+        routes = routes.route("/development/token", post("developmentToken", development::token));
+    }
+    routes
+        .route("/oauth/authorize", get("authorize", authorize::get).post("authorizeByForm", authorize::post))
+        .route("/oauth/answer", post("answerSoftware", authorize::answer))
+        .route("/oauth/par", post("pushAuthorizationRequest", authorize::push))
+        .route("/oauth/token", post("issueToken", token::token))
+        .route("/oauth/introspect", post("introspectToken", token::introspect))
+        .route("/oauth/revoke", post("revokeToken", token::revoke))
+        .route("/oauth/jwks", get("tokenKeys", metadata::jwks))
+        .route("/.well-known/oauth-authorization-server", get("serverMetadata", metadata::server))
+        .route("/.well-known/openid-configuration", get("openidMetadata", metadata::server))
+        .route("/fhir/.well-known/smart-configuration", get("smartMetadata", metadata::smart))
         .with_state(server)
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Door, Withheld};
+use super::{Door, Wanted, Withheld};
 use crate::clock::Timestamp;
 use crate::id::{PatientId, RecordId};
 use crate::model::Bearer;
@@ -24,7 +24,7 @@ pub(super) struct Position {
 
 /// What a link says.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Link {
+pub struct Link {
     pub(super) patient: PatientId,
     /// The type searched; `None` is everything.
     pub(super) kind: Option<String>,
@@ -73,7 +73,17 @@ impl Door {
 }
 
 impl Link {
-    fn to_bytes(&self) -> Vec<u8> {
+    /// What the link asks for, read again as if it came today; `base` is our own address.
+    ///
+    /// # Errors
+    /// [`Withheld::Hidden`] when that is not understood any more.
+    pub fn wanted(&self, base: &str, now: Timestamp) -> Result<Wanted, Withheld> {
+        Wanted::again(self.kind.as_deref(), self.pairs.clone(), base, now)
+    }
+
+    /// The one form in which a link is sealed.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
         out.extend_from_slice(self.patient.as_bytes());
         out.extend_from_slice(self.after.record.as_bytes());
@@ -89,7 +99,9 @@ impl Link {
         out
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// Reads that form and no other.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut left = bytes.strip_prefix(&[VERSION])?;
         let patient = PatientId::from_bytes(take(&mut left)?);
         let record = RecordId::from_bytes(take(&mut left)?);

@@ -28,6 +28,7 @@ use crate::store::Store;
 use crate::vault::{Indexer, Opener, PageSealer, Reader};
 
 pub use history::{History, Stretch, Version};
+pub use link::Link;
 pub use open::Released;
 pub use search::{Entry, Page};
 pub use wanted::Wanted;

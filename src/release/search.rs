@@ -92,7 +92,7 @@ impl Door {
         let Some(link) = self.read_link(bearer, link) else {
             return Err(self.for_nobody(bearer, "search", None).await);
         };
-        let wanted = Wanted::again(link.kind.as_deref(), link.pairs, base, self.clock.now())?;
+        let wanted = link.wanted(base, self.clock.now())?;
         let (after, consents) = (Some(link.after), Some(link.consents));
         let turn = Turn { bearer, patient: link.patient, wanted: &wanted, after, consents };
         self.turn(&turn).await

@@ -8,12 +8,11 @@ use axum::http::header::{HeaderName, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::SignIn;
-use super::language::english;
 use super::local::local;
 use super::logout::account;
 use super::pages::{Choice, On, Said, show, trouble};
 use crate::chance::{self, NoChance};
-use crate::http::{Fields, SESSION, form_token, is_own_form, see_other};
+use crate::http::{Fields, SESSION, english, form_token, is_own_form, see_other};
 use crate::identity::{Answer, Kind, LoginError, Logins};
 
 /// The cookie of an attempt to sign in.

@@ -8,11 +8,10 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::SignIn;
-use super::language::english;
 use super::local::DEFAULT;
 use super::login::{HINT, foreign, put};
 use super::pages::{Account, Line, show, trouble};
-use crate::http::{Fields, SESSION, is_own_form, problem, see_other};
+use crate::http::{Fields, SESSION, english, is_own_form, problem, see_other};
 use crate::identity::{Kind, NotEnded, SignedIn, Who};
 
 const JSON: &str = "application/json";

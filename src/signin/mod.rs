@@ -6,7 +6,6 @@
 //! Must never: name `store`, `vault` or `policy`; change anything on GET; send a browser anywhere but to a local path
 //! or a configured provider.
 
-mod language;
 mod local;
 mod login;
 mod logout;
@@ -15,11 +14,8 @@ mod words;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
-
 use crate::chance::Chance;
-use crate::http::Cookies;
+use crate::http::{Cookies, Routes, get, post};
 use crate::identity::{Logins, Sessions};
 
 /// What the routes need.
@@ -39,15 +35,15 @@ pub struct SignIn {
 }
 
 /// The routes, to be served at the root of the issuer.
-pub fn router(sign_in: Arc<SignIn>) -> Router {
-    Router::new()
-        .route("/login", get(login::choose))
-        .route("/login/start", post(login::start))
-        .route("/login/callback", get(login::callback))
-        .route("/login/style.css", get(pages::style))
-        .route("/login/sessions/end", post(logout::end_session))
-        .route("/logout", get(logout::ask).post(logout::leave))
-        .route("/oidc/backchannel-logout", post(logout::by_provider))
-        .route("/oidc/jwks", get(logout::jwks))
+pub fn router(sign_in: Arc<SignIn>) -> Routes {
+    Routes::new(include_str!("told.json"))
+        .route("/login", get("chooseHowToSignIn", login::choose))
+        .route("/login/start", post("startSignIn", login::start))
+        .route("/login/callback", get("comeBackFromProvider", login::callback))
+        .route("/login/style.css", get("signInStyle", pages::style))
+        .route("/login/sessions/end", post("endOneSession", logout::end_session))
+        .route("/logout", get("askToSignOut", logout::ask).post("signOut", logout::leave))
+        .route("/oidc/backchannel-logout", post("signOutByProvider", logout::by_provider))
+        .route("/oidc/jwks", get("keysForProviders", logout::jwks))
         .with_state(sign_in)
 }

@@ -15,10 +15,8 @@ mod visibility;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
-
 use crate::consent::Consents;
+use crate::http::{Routes, get, post};
 use crate::identity::Authenticator;
 use crate::masking::Masking;
 
@@ -36,16 +34,19 @@ pub struct Patients {
 }
 
 /// The routes.
-pub fn router(patients: Arc<Patients>) -> Router {
-    Router::new()
-        .route("/api/consents", get(consents::list).post(consents::sign))
-        .route("/api/consents/prepare", post(consents::prepare))
-        .route("/api/consents/{id}", get(consents::one))
-        .route("/api/consents/{id}/revoke", post(consents::revoke))
-        .route("/api/preview", post(consents::preview))
-        .route("/api/records/{resource_type}/{id}/visibility", get(visibility::codes))
-        .route("/api/records/{resource_type}/{id}/visibility/{code}", post(visibility::set).delete(visibility::lift))
-        .route("/api/requests", get(requests::list).post(requests::ask))
-        .route("/api/requests/{id}/decline", post(requests::decline))
+pub fn router(patients: Arc<Patients>) -> Routes {
+    Routes::new(include_str!("told.json"))
+        .route("/api/consents", get("listConsents", consents::list).post("signConsent", consents::sign))
+        .route("/api/consents/prepare", post("prepareConsent", consents::prepare))
+        .route("/api/consents/{id}", get("readConsent", consents::one))
+        .route("/api/consents/{id}/revoke", post("revokeConsent", consents::revoke))
+        .route("/api/preview", post("previewTerms", consents::preview))
+        .route("/api/records/{resource_type}/{id}/visibility", get("readVisibility", visibility::codes))
+        .route(
+            "/api/records/{resource_type}/{id}/visibility/{code}",
+            post("setVisibility", visibility::set).delete("liftVisibility", visibility::lift),
+        )
+        .route("/api/requests", get("listRequests", requests::list).post("requestConsent", requests::ask))
+        .route("/api/requests/{id}/decline", post("declineRequest", requests::decline))
         .with_state(patients)
 }

@@ -21,12 +21,15 @@ struct Door(Router);
 
 impl Door {
     fn of(world: &World) -> Self {
-        Self(router(Arc::new(Patients {
-            consents: Arc::clone(&world.house.consents),
-            masking: Arc::clone(&world.house.masking),
-            authenticator: Arc::clone(&world.house.authenticator),
-            base_url: "https://garant.example".into(),
-        })))
+        Self(
+            router(Arc::new(Patients {
+                consents: Arc::clone(&world.house.consents),
+                masking: Arc::clone(&world.house.masking),
+                authenticator: Arc::clone(&world.house.authenticator),
+                base_url: "https://garant.example".into(),
+            }))
+            .into_router(),
+        )
     }
 
     async fn send(&self, request: Request<Body>) -> Response<Body> {

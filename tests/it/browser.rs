@@ -10,6 +10,8 @@ use crate::wire::{self, Answer};
 #[derive(Clone, Default)]
 pub struct Browser {
     pub cookies: BTreeMap<String, String>,
+    /// All that was asked and answered.
+    pub seen: Vec<(String, Url, Answer)>,
 }
 
 /// A page and where it is.
@@ -63,6 +65,7 @@ impl Browser {
                 }
             }
         }
+        self.seen.push((method.to_owned(), url.clone(), answer.clone()));
         answer
     }
 

@@ -37,6 +37,7 @@ mod wire;
 
 mod canary;
 mod certified;
+mod described;
 mod doors;
 mod erased;
 mod farewells;

@@ -165,7 +165,7 @@ fn a_patient_and_a_professional_sign_in_at_the_built_in_provider_and_out_again()
         let page = browser.send(&page.form("Se déconnecter")).await;
         assert_eq!(page.at.path(), "/login");
         assert_eq!(browser.cookies.get(SESSION), None);
-        assert_eq!(who(&open, &Browser { cookies }).await, None);
+        assert_eq!(who(&open, &Browser { cookies, ..Browser::default() }).await, None);
         served.end().await;
         open.close().await;
     });
@@ -292,7 +292,7 @@ fn login_csrf_an_answer_is_taken_once_and_in_the_browser_that_asked() {
         let page = attacker.go(held.at.as_str()).await;
         assert_eq!(page.answer.status, 200);
         assert!(who(&stage.open, &attacker).await.is_some());
-        let mut again = Browser { cookies: kept };
+        let mut again = Browser { cookies: kept, ..Browser::default() };
         assert_eq!(again.go(held.at.as_str()).await.answer.status, 400);
         assert_eq!(again.cookies.get(SESSION), None);
     });

@@ -8,18 +8,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Response, StatusCode};
-use axum::routing::{get, post};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::keys::{OutsideKey, jti};
 use super::stage::{Persona, Staging};
 use crate::clock::{Clock, Timestamp};
-use crate::http::{Fields, page, problem, see_other};
+use crate::http::{Fields, Routes, get, page, post, problem, see_other};
 use crate::proof::key::Algorithm;
 use crate::proof::{PublicKey, base64url, jws};
 
@@ -50,13 +48,13 @@ pub struct Provider {
 pub type Providers = Arc<HashMap<&'static str, Provider>>;
 
 /// Their routes, to be served at the root of the house.
-pub fn router(providers: Providers) -> Router {
-    Router::new()
-        .route("/development/{who}/.well-known/openid-configuration", get(discovery))
-        .route("/development/{who}/jwks", get(jwks))
-        .route("/development/{who}/authorize", get(ask).post(choose))
-        .route("/development/{who}/token", post(token))
-        .route("/development/{who}/logout", get(logout))
+pub fn router(providers: Providers) -> Routes {
+    Routes::new(include_str!("told.json"))
+        .route("/development/{who}/.well-known/openid-configuration", get("providerMetadata", discovery))
+        .route("/development/{who}/jwks", get("providerKeys", jwks))
+        .route("/development/{who}/authorize", get("choosePersona", ask).post("becomePersona", choose))
+        .route("/development/{who}/token", post("providerToken", token))
+        .route("/development/{who}/logout", get("leaveProvider", logout))
         .with_state(providers)
 }
 

@@ -4,7 +4,8 @@ use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_LANGUAGE;
 
 /// Whether to speak English: as the page was asked for, else as the browser's first language says.
-pub(super) fn english(asked: Option<&str>, headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn english(asked: Option<&str>, headers: &HeaderMap) -> bool {
     match asked {
         Some("en") => true,
         Some("fr") => false,
