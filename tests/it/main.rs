@@ -35,11 +35,13 @@ mod sessions;
 mod signin;
 mod wire;
 
+mod batched;
 mod canary;
 mod certified;
 mod described;
 mod doors;
 mod erased;
+mod farewells;
 mod faults;
 mod framing;
 mod grants;
