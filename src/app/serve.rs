@@ -95,6 +95,8 @@ fn pages(house: &House) -> Router {
         projection: Arc::clone(&house.projection),
         passkeys: Arc::clone(&house.passkeys),
         lookup: Arc::clone(&house.lookup),
+        door: Arc::clone(&house.door),
+        fhir_base: house.config.base_url.clone(),
         cookies: Cookies { secure: !house.config.development },
         base_url: house.config.issuer().to_owned(),
         development: house.config.development,

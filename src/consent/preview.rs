@@ -61,6 +61,19 @@ impl Consents {
         Ok(told(&facts, &open))
     }
 
+    /// How many records of each type the patient may see.
+    ///
+    /// # Errors
+    /// [`ConsentError`].
+    pub async fn counts(&self, patient: PatientId) -> Result<BTreeMap<String, u64>, ConsentError> {
+        let keys = self.keys(patient).await?;
+        let mut counts = BTreeMap::new();
+        for facts in self.shown(patient, self.facts(patient, &keys).await?)? {
+            *counts.entry(facts.resource_type).or_default() += 1;
+        }
+        Ok(counts)
+    }
+
     /// Those that the patient may see: a preview must not count what was not announced to them yet (FR-19).
     fn shown(&self, patient: PatientId, facts: Vec<RecordFacts>) -> Result<Vec<RecordFacts>, ConsentError> {
         let question = Question {

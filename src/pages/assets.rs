@@ -51,6 +51,11 @@ impl Asset {
     }
 }
 
+/// `GET /favicon.ico`: where browsers look on pages that name no icon.
+pub(super) async fn icon() -> Response<Body> {
+    asset(Path(ICON.name.clone())).await
+}
+
 /// `GET /assets/{name}`
 pub(super) async fn asset(Path(name): Path<String>) -> Response<Body> {
     // Style sheets name fonts by a name that cannot hold their hash; a font that changes gets a new name.

@@ -15,6 +15,8 @@ use crate::model::Language;
 pub(super) enum Here {
     /// What happened, what is to be decided.
     Home,
+    /// What is in the record.
+    Record,
     /// Who sees what.
     Sees,
     /// Who read what.
@@ -63,6 +65,7 @@ impl Frame {
     pub(super) fn current(&self, place: &str) -> &'static str {
         let here = match self.here {
             Here::Home => "/",
+            Here::Record => "/dossier",
             Here::Sees => "/acces",
             Here::History => "/historique",
             Here::Requests => "/demandes",
@@ -79,6 +82,7 @@ words! {
         skip: "Aller au contenu", "Skip to the content";
         places: "Principal", "Main";
         home: "Accueil", "Home";
+        record: "Mon dossier", "My record";
         sees: "Qui voit quoi", "Who sees what";
         history: "Historique", "History";
         requests: "Demandes", "Requests";

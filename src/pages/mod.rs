@@ -2,7 +2,7 @@
 //!
 //! Lives here: one file per page, with what it shows as a type and what it says in both languages; the frame around
 //! them; pictures as numbers for the templates to draw; style, script and fonts.
-//! May touch: `consent`, `directory` (whom to give access), `identity`, `projection` (the patient's own history), `http`, `model`, `askama`
+//! May touch: `consent`, `directory` (whom to give access), `identity`, `projection` (the patient's own history), `release` (their own record), `fhir` (in a few words), `http`, `model`, `askama`
 //! (templates/pages), `axum`.
 //! Must never: name `store`, `vault` or `policy`; change anything on GET; believe a patient's name from anywhere but
 //! the session; write HTML outside a template.
@@ -18,6 +18,7 @@ mod history;
 mod home;
 mod key;
 mod line;
+mod record;
 mod remove;
 mod request;
 mod requests;
@@ -38,6 +39,7 @@ use crate::directory::Lookup;
 use crate::http::Cookies;
 use crate::identity::{Passkeys, Sessions};
 use crate::projection::Projection;
+use crate::release::Door;
 
 /// What the pages need.
 pub struct Pages {
@@ -51,6 +53,10 @@ pub struct Pages {
     pub passkeys: Arc<Passkeys>,
     /// Finds whom to give access.
     pub lookup: Arc<Lookup>,
+    /// The one door out: the patient reads as anybody does, and it is on record.
+    pub door: Arc<Door>,
+    /// The FHIR base URL, to which references are relative.
+    pub fhir_base: String,
     /// How cookies are set.
     pub cookies: Cookies,
     /// Where the pages are (`https://garant.example`, nothing after), never taken from `Host`.
@@ -65,6 +71,8 @@ pub struct Pages {
 pub fn router(pages: Arc<Pages>) -> Router {
     Router::new()
         .route("/", get(home::page))
+        .route("/dossier", get(record::page))
+        .route("/dossier/{rubric}", get(record::rubric))
         .route("/acces", get(sees::page))
         .route("/acces/nouveau", get(find::page).post(give::give))
         .route("/acces/nouveau/{grantee}", get(give::choose))
@@ -78,6 +86,7 @@ pub fn router(pages: Arc<Pages>) -> Router {
         .route("/demandes/{id}/refuser", post(requests::decline))
         .route("/appareils", get(devices::page).post(devices::add))
         .route("/appareils/{id}/retirer", post(devices::remove))
+        .route("/favicon.ico", get(assets::icon))
         .route("/assets/{name}", get(assets::asset))
         .with_state(pages)
 }

@@ -508,7 +508,13 @@ fn routes_in(text: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Every route in the source, as `METHOD path`.
+/// Every route of the patient's pages, as `METHOD path`.
+pub fn page_routes() -> BTreeSet<String> {
+    let text = include_str!("../../src/pages/mod.rs");
+    routes_in(text).into_iter().map(|(method, path)| format!("{method} {path}")).collect()
+}
+
+/// Every route in the source but those of the pages, as `METHOD path`.
 pub fn routes() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -516,8 +522,9 @@ pub fn routes() -> BTreeSet<String> {
         for item in std::fs::read_dir(folder).unwrap().flatten() {
             let path = item.path();
             // The bench's own routes are on no house's router: its child process serves them, on loopback, while it runs.
+            // The pages have actors of their own, who come with a session: tests/it/pages.rs.
             if path.is_dir() {
-                if !path.ends_with("src/bench") {
+                if !path.ends_with("src/bench") && !path.ends_with("src/pages") {
                     folders.push(path);
                 }
                 continue;

@@ -4,15 +4,18 @@ use garant::app::demo::{Cast, stage};
 use garant::config::Config;
 use garant::fhir::Handling;
 use garant::id::PatientId;
+use garant::identity::{Login, Person};
 use garant::model::{Bearer, Purpose, Rubric, Subject};
 use garant::release::Wanted;
 use serde_json::Value;
 
+use crate::cast::{Patient, Scene};
 use crate::certified::packages;
 use crate::chromium::Chromium;
 use crate::doors::Served;
 use crate::house::{Engine, Home, Open, each_with, on_with};
 use crate::signin::{base, free_port, serve};
+use crate::wire;
 
 /// Passkeys are made for a name, never for an address.
 fn at_a_name(config: &mut Config) {
@@ -210,6 +213,83 @@ fn t15_a_key_that_is_not_the_first_gives_no_access_for_a_day() {
     });
 }
 
+/// Each page and each press of a button, as nobody, as its patient, as another patient, as a professional, and as
+/// somebody who holds an access token in place of a session.
+#[rustfmt::skip]
+const ROWS: [(&str, &str, &str, [u16; 5]); 22] = [
+    ("GET",  "/",                                  "/",                                     [303, 200, 200, 403, 303]),
+    ("GET",  "/dossier",                           "/dossier",                              [303, 200, 200, 403, 303]),
+    ("GET",  "/dossier/{rubric}",                  "/dossier/resultats",                    [303, 200, 200, 403, 303]),
+    ("GET",  "/dossier/{rubric}",                  "/dossier/nothing",                      [303, 404, 404, 403, 303]),
+    ("GET",  "/acces",                             "/acces",                                [303, 200, 200, 403, 303]),
+    ("GET",  "/acces/nouveau",                     "/acces/nouveau",                        [303, 200, 200, 403, 303]),
+    ("POST", "/acces/nouveau",                     "/acces/nouveau",                        [303, 403, 403, 403, 303]),
+    ("GET",  "/acces/nouveau/{grantee}",           "/acces/nouveau/o.PLACE",                [303, 200, 200, 403, 303]),
+    ("GET",  "/acces/nouveau/{grantee}/relire",    "/acces/nouveau/o.PLACE/relire?quoi=tout&jusqua=mois", [303, 200, 200, 403, 303]),
+    ("GET",  "/acces/nouveau/{grantee}/relire",    "/acces/nouveau/o.PLACE/relire",         [303, 422, 422, 403, 303]),
+    ("GET",  "/acces/{id}",                        "/acces/CONSENT",                        [303, 200, 404, 403, 303]),
+    ("GET",  "/acces/{id}/retirer",                "/acces/CONSENT/retirer",                [303, 200, 404, 403, 303]),
+    ("POST", "/acces/{id}/retirer",                "/acces/CONSENT/retirer",                [303, 403, 403, 403, 303]),
+    ("GET",  "/acces/{id}/retire",                 "/acces/CONSENT/retire",                 [303, 303, 404, 403, 303]),
+    ("GET",  "/historique",                        "/historique",                           [303, 200, 200, 403, 303]),
+    ("GET",  "/demandes",                          "/demandes",                             [303, 200, 200, 403, 303]),
+    ("GET",  "/demandes/{id}",                     "/demandes/00000000000000000000000000",  [303, 404, 404, 403, 303]),
+    ("POST", "/demandes/{id}/refuser",             "/demandes/CONSENT/refuser",             [303, 403, 403, 403, 303]),
+    ("GET",  "/appareils",                         "/appareils",                            [303, 200, 200, 403, 303]),
+    ("POST", "/appareils",                         "/appareils",                            [303, 403, 403, 403, 303]),
+    ("POST", "/appareils/{id}/retirer",            "/appareils/CONSENT/retirer",            [303, 403, 403, 403, 303]),
+    ("GET",  "/favicon.ico",                       "/favicon.ico",                          [200, 200, 200, 200, 200]),
+];
+
+#[test]
+fn p45_each_page_answers_its_own_patient_and_tells_nothing_to_anybody_else() {
+    let mut covered: std::collections::BTreeSet<String> =
+        ROWS.iter().map(|(method, route, ..)| format!("{method} {route}")).collect();
+    // Style, script and fonts say nothing of anybody.
+    covered.insert("GET /assets/{name}".to_owned());
+    assert_eq!(covered, crate::doors::page_routes());
+    crate::house::each("P45 pages", async |home| {
+        let open = home.found().await;
+        let house = &open.house;
+        let served = Served::by(house).await;
+        let scene = Scene::set(house, &home.canary()).await;
+        let consent = scene.grant(house).await;
+        let other = Patient::enrol(house).await;
+        let sign_in = async |person| {
+            let login =
+                Login { person, auth_time: house.clock.now(), acr: String::new(), amr: Vec::new(), provider: None };
+            let cookie = house.sessions.start(&login).await.unwrap();
+            format!("Cookie: garant-session={}", cookie.expose())
+        };
+        let token = format!("Authorization: Bearer {}", crate::cast::patient_token(house, scene.patient.id));
+        let actors = [
+            String::new(),
+            sign_in(Person::Patient(scene.patient.id)).await,
+            sign_in(Person::Patient(other.id)).await,
+            sign_in(Person::Professional(scene.clinic.professional)).await,
+            token,
+        ];
+        let place = scene.clinic.organisation.to_string();
+        for (method, _, path, expected) in ROWS {
+            let path = path.replace("CONSENT", &consent.to_string()).replace("PLACE", &place);
+            for (header, status) in actors.iter().zip(expected) {
+                let mut headers: Vec<String> = Some(header.clone()).filter(|h| !h.is_empty()).into_iter().collect();
+                headers.push("Content-Type: application/x-www-form-urlencoded".to_owned());
+                let answer = wire::send(served.at, &wire::request(method, &path, &headers, b"form=x")).await.unwrap();
+                assert_eq!(answer.status, status, "{method} {path} with {header:.20}");
+                if status == 303 && *header != actors[1] {
+                    assert!(answer.header("location").unwrap().starts_with("/login?"), "{method} {path}");
+                }
+                if !path.starts_with("/favicon") {
+                    assert_eq!(answer.header("cache-control"), Some("no-store"), "{method} {path}");
+                }
+            }
+        }
+        served.end().await;
+        open.close().await;
+    });
+}
+
 /// Every page in both languages and two widths: nothing that axe-core (WCAG 2.2 AA and best practice) finds, nothing
 /// that stands out to the right, no complaint of the browser's, and no word of another language.
 #[test]
@@ -242,6 +322,9 @@ fn every_page_passes_axe_core_in_both_languages_and_fits_a_phone() {
         let remove = format!("{access}/retirer");
         for (name, path) in [
             ("home", "/"),
+            ("record", "/dossier"),
+            ("results", "/dossier/resultats"),
+            ("medicines", "/dossier/traitements"),
             ("sees", "/acces"),
             ("find", "/acces/nouveau?q=le"),
             ("find-none", "/acces/nouveau?q=zzz"),
