@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::rooms::Rooms;
+use super::telling::{self, Telling};
 use crate::chance::Chance;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, ConfigError, RootConfig};
@@ -135,12 +136,15 @@ pub struct House {
 pub struct Chores {
     publishing: JoinHandle<()>,
     sequencing: JoinHandle<()>,
+    telling: Telling,
 }
 
 impl Chores {
-    /// Ends publishing and waits for the sequencer, which ends when every [`Ledger`] is gone.
+    /// Ends publishing, waits a little for software to be told of sessions that ended, and waits for the sequencer,
+    /// which ends when every [`Ledger`] is gone.
     pub async fn end(mut self) {
         self.publishing.abort();
+        self.telling.end().await;
         drop((&mut self.sequencing).await);
     }
 }
@@ -248,8 +252,10 @@ impl House {
         let patients = Arc::new(rooms.patients());
         let consents = Arc::new(rooms.consents());
         let possession = Arc::new(rooms.possession());
+        let (bid, waiting) = telling::queue();
         let (issuer, sessions, grants) =
-            (Arc::new(rooms.issuer(&possession)), Arc::new(rooms.sessions()), Arc::new(rooms.grants()));
+            (Arc::new(rooms.issuer(&possession)), Arc::new(rooms.sessions(bid)), Arc::new(rooms.grants()));
+        let telling = Telling::begin(waiting, rooms.farewells(&issuer));
         let house = Self {
             publisher: Arc::new(rooms.publisher()?),
             door: Arc::new(rooms.door()),
@@ -278,12 +284,12 @@ impl House {
             chance: rooms.chance,
             keyring: rooms.keyring,
         };
-        let chores = house.begin_chores(sequencer);
+        let chores = house.begin_chores(sequencer, telling);
         Ok((Arc::new(house), chores))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this room is the one that starts tasks and looks after their end")]
-    fn begin_chores(&self, sequencer: crate::ledger::Sequencer) -> Chores {
+    fn begin_chores(&self, sequencer: crate::ledger::Sequencer, telling: Telling) -> Chores {
         let sequencing = tokio::spawn(sequencer.run());
         let (publisher, sound) = (Arc::clone(&self.publisher), Arc::clone(&self.sound));
         let keyring = self.keyring.clone();
@@ -312,7 +318,7 @@ impl House {
                 }
             }
         });
-        Chores { publishing, sequencing }
+        Chores { publishing, sequencing, telling }
     }
 
     /// Whether the log agreed with itself when it was last looked at; nothing is released otherwise.

@@ -10,6 +10,7 @@ mod found;
 mod house;
 mod rooms;
 pub mod serve;
+mod telling;
 
 pub use found::{Found, found};
 pub use house::{Cannot, Chores, House, Means};

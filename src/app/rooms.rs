@@ -12,8 +12,8 @@ use crate::config::{self, Config, ProviderConfig};
 use crate::consent::{Checker, Consents};
 use crate::directory::{Enrolments, Register};
 use crate::identity::{
-    Authenticator, Authorizer, ClaimNames, Grants, Issuer, Logins, Patients, Picker, Possession, Sessions, Vouchers,
-    Way,
+    Authenticator, Authorizer, Bid, ClaimNames, Farewells, Grants, Issuer, Logins, Patients, Picker, Possession,
+    Sessions, Vouchers, Way,
 };
 use crate::intake::Intake;
 use crate::ledger::note::{KeyKind, Verifier};
@@ -156,6 +156,7 @@ impl Rooms {
             ledger: self.ledger.clone(),
             registry: self.keyring.registry_signer(),
             register: Arc::clone(&self.register),
+            development: self.config.development,
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         }
@@ -207,8 +208,9 @@ impl Rooms {
         }
     }
 
-    pub(super) fn sessions(&self) -> Sessions {
+    pub(super) fn sessions(&self, farewells: Bid) -> Sessions {
         Sessions {
+            farewells,
             store: self.store.clone(),
             register: Arc::clone(&self.register),
             mac: self.keyring.row_mac(),
@@ -282,6 +284,10 @@ impl Rooms {
             clock: Arc::clone(&self.clock),
             chance: Arc::clone(&self.chance),
         }
+    }
+
+    pub(super) fn farewells(&self, issuer: &Arc<Issuer>) -> Farewells {
+        Farewells { issuer: Arc::clone(issuer), development: self.config.development }
     }
 
     pub(super) fn grants(&self) -> Grants {

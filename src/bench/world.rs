@@ -173,6 +173,7 @@ pub(super) async fn enrol(house: &House) -> Result<Staff, Trouble> {
             profile: Profile::Smart,
             keys: vec!["{}".to_owned()],
             redirects: Vec::new(),
+            logout: String::new(),
             scopes: vec!["Observation.rs".parse().map_err(Trouble::filling)?],
             active: true,
         }),

@@ -46,6 +46,9 @@ pub(super) struct Add {
     /// Where people may be sent back to, to the byte; may be given several times
     #[arg(long = "redirect", value_name = "URI")]
     redirects: Vec<String>,
+    /// Where it is told that a person has signed out (OpenID Connect Back-Channel Logout)
+    #[arg(long = "backchannel-logout-uri", value_name = "URI", default_value = "")]
+    logout: String,
     /// What it may ever ask for, as Observation.rs; may be given several times
     #[arg(long = "scope", required = true)]
     scopes: Vec<String>,
@@ -70,7 +73,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Trouble> {
 }
 
 async fn add(add: Add) -> Result<ExitCode, Trouble> {
-    let Add { opening, name, organisation, profile, keys, public, redirects, scopes } = add;
+    let Add { opening, name, organisation, profile, keys, public, redirects, logout, scopes } = add;
     let organisation = read(&organisation, "--organisation", "an organisation's id")?;
     let profile = match profile.as_str() {
         "smart" => Profile::Smart,
@@ -92,7 +95,8 @@ async fn add(add: Add) -> Result<ExitCode, Trouble> {
     scopes.dedup();
     enrol(&opening, |house| {
         let id = ClientId::random(&*house.chance).map_err(Trouble::of)?;
-        Ok(Party::Client(Client { id, organisation, name, profile, keys: texts, redirects, scopes, active: true }))
+        let keys = texts;
+        Ok(Party::Client(Client { id, organisation, name, profile, keys, redirects, logout, scopes, active: true }))
     })
     .await
 }
@@ -112,6 +116,9 @@ async fn list(opening: &Opening) -> Result<ExitCode, Trouble> {
         say(format_args!("    may ask for {scopes}"));
         for redirect in &client.redirects {
             say(format_args!("    sends people back to {redirect}"));
+        }
+        if !client.logout.is_empty() {
+            say(format_args!("    is told at {} that they signed out", client.logout));
         }
     }
     drop(house);

@@ -71,6 +71,8 @@ pub struct Client {
     pub keys: Vec<String>,
     /// Where people may be sent back to, compared byte for byte.
     pub redirects: Vec<String>,
+    /// Where it is told that a person's session is over (OpenID Connect Back-Channel Logout), or empty.
+    pub logout: String,
     /// What it may ever ask for; sorted, unique.
     pub scopes: Vec<ClinicalScope>,
     /// Whether the enrolment stands.
@@ -92,11 +94,18 @@ impl Client {
     /// Whether such software may be enrolled.
     ///
     /// # Errors
-    /// [`BadParty`] for a public client under FAPI 2.0 (FA-01), and for a redirect URI that browsers and we could
-    /// read differently, or that is neither https nor, for SMART, this machine itself (FA-22, RFC 8252 §7.3).
-    pub fn may_enrol(&self) -> Result<(), BadParty> {
+    /// [`BadParty`] for a public client under FAPI 2.0 (FA-01), for a redirect URI that browsers and we could read
+    /// differently, or that is neither https nor, for SMART, this machine itself (FA-22, RFC 8252 §7.3), and for a
+    /// logout URI that is not https: we write to it, so this machine is meant in development only.
+    pub fn may_enrol(&self, development: bool) -> Result<(), BadParty> {
         if self.is_public() && self.profile == Profile::Fapi2 {
             return Err(BadParty("a public client cannot follow fapi2"));
+        }
+        let as_if = if development { Profile::Smart } else { Profile::Fapi2 };
+        if !self.logout.is_empty() && !is_sound(&self.logout, as_if) {
+            return Err(BadParty(
+                "a logout URI must be https, absolute, plain ASCII, without user, fragment or backslash",
+            ));
         }
         if self.redirects.iter().all(|uri| is_sound(uri, self.profile)) {
             Ok(())
@@ -187,7 +196,8 @@ impl Party {
                 "profession": p.profession.code(), "revision": revision,
             }),
             Self::Client(c) => serde_json::json!({
-                "active": c.active, "id": c.id.to_string(), "is": "client", "keys": c.keys, "name": c.name,
+                "active": c.active, "id": c.id.to_string(), "is": "client", "keys": c.keys, "logout": c.logout,
+                "name": c.name,
                 "organisation": c.organisation.to_string(),
                 "profile": match c.profile { Profile::Smart => "smart", Profile::Fapi2 => "fapi2" },
                 "redirects": c.redirects, "revision": revision, "scopes": texts(&c.scopes),
@@ -232,6 +242,7 @@ impl Party {
                 },
                 keys: list(&tree, "keys")?,
                 redirects: list(&tree, "redirects")?,
+                logout: text(&tree, "logout")?,
                 scopes: list(&tree, "scopes")?,
                 active: active(&tree)?,
             }),
@@ -300,6 +311,33 @@ mod tests {
     }
 
     #[test]
+    fn oi_09_software_is_told_of_logouts_over_tls_or_in_development_on_this_machine() {
+        let may = |logout: &str, profile, development| {
+            let client = Client {
+                id: ClientId::from_bytes([1; 16]),
+                organisation: OrganisationId::from_bytes([2; 16]),
+                name: String::new(),
+                profile,
+                keys: vec!["{}".into()],
+                redirects: Vec::new(),
+                logout: logout.to_owned(),
+                scopes: Vec::new(),
+                active: true,
+            };
+            client.may_enrol(development).is_ok()
+        };
+        for profile in [Profile::Smart, Profile::Fapi2] {
+            for development in [false, true] {
+                assert!(may("", profile, development) && may("https://app.example/out", profile, development));
+                for bad in ["http://app.example/out", "http://127.0.0.1.nip.io/out", "https://u@app.example/out", "x"] {
+                    assert!(!may(bad, profile, development), "{bad}");
+                }
+                assert_eq!(may("http://127.0.0.1:3000/out", profile, development), development);
+            }
+        }
+    }
+
+    #[test]
     fn enrolments_are_canonical_and_read_back_the_same() {
         let chance = SeededChance::new(5);
         let organisation = OrganisationId::random(&chance).unwrap();
@@ -326,6 +364,7 @@ mod tests {
                 profile: Profile::Fapi2,
                 keys: vec!["{\"kty\":\"EC\"}".into()],
                 redirects: vec!["https://app.example/cb".into()],
+                logout: "https://app.example/logout".into(),
                 scopes: vec!["Observation.rs".parse().unwrap()],
                 active: true,
             }),

@@ -300,12 +300,12 @@ impl Authorizer {
         let now = self.issuer.clock.now();
         let outlives = outlives(&scope);
         let until = if outlives { now.plus_secs(OFFLINE_SECONDS) } else { signed.until };
-        let session = (!outlives).then_some(signed.session);
         let (person, purpose) = match &signed.who {
             Who::Patient(id) => (Person::Patient(*id), Purpose::Patrqt),
             Who::Professional(p) => (Person::Professional(p.id), wish.purpose),
         };
-        let grant = self.grants.allow(client.id, person, session, until).await.map_err(|_| NotAsked::Unavailable)?;
+        let grant = self.grants.allow(client.id, person, (signed.session, outlives), until).await;
+        let grant = grant.map_err(|_| NotAsked::Unavailable)?;
         let ticket = Ticket {
             client: client.id,
             person,
@@ -317,7 +317,8 @@ impl Authorizer {
             nonce: wish.nonce.clone(),
             auth_time: signed.auth_time,
             acr: signed.acr.clone(),
-            session,
+            session: signed.session,
+            outlives,
             until,
             redirect: wish.redirect.clone(),
             challenge: wish.challenge.clone(),

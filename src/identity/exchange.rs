@@ -69,8 +69,8 @@ impl Authorizer {
         } else {
             scopes::narrowed(&ticket.scope, request.scope).ok_or(Refusal::Scope)?
         };
-        if let Some(session) = &ticket.session {
-            let standing = self.sessions.standing(session).await.map_err(|_| Refusal::Unavailable)?;
+        if !ticket.outlives {
+            let standing = self.sessions.standing(&ticket.session).await.map_err(|_| Refusal::Unavailable)?;
             standing.ok_or(Refusal::InvalidGrant("session over"))?;
         }
         self.stands(grant, client).await?;

@@ -40,23 +40,25 @@ pub enum GrantError {
 }
 
 impl Grants {
-    /// Begins a grant of `person` to `client`, until `expires` at the latest; with a session, until that ends.
+    /// Begins a grant of `person` to `client`, until `expires` at the latest; unless it `outlives` its session, until
+    /// that ends.
     pub(super) async fn allow(
         &self,
         client: ClientId,
         person: Person,
-        session: Option<[u8; 32]>,
+        (session, outlives): ([u8; 32], bool),
         expires: Timestamp,
     ) -> Result<GrantId, GrantError> {
         let mut row = GrantRow {
             id: GrantId::random(&*self.chance)?,
             client,
             person: self.tag(person),
-            session: session.map_or_else(Vec::new, |s| s.to_vec()),
+            session,
+            outlives,
             expires,
             seal: Vec::new(),
         };
-        row.seal = self.mac.mac(&parts(&row, &expires.0.to_be_bytes())).to_vec();
+        row.seal = self.mac.mac(&parts(&row, &limits(&row))).to_vec();
         self.store.begin_grant(&row, self.clock.now()).await?;
         Ok(row.id)
     }
@@ -64,7 +66,7 @@ impl Grants {
     /// Whether `grant` stands for `client`, and the client itself stands in the register.
     pub(super) async fn stands(&self, grant: GrantId, client: ClientId) -> Result<bool, DbError> {
         let Some(row) = self.store.grant(grant).await? else { return Ok(false) };
-        if self.mac.verify(&parts(&row, &row.expires.0.to_be_bytes()), &row.seal).is_err() {
+        if self.mac.verify(&parts(&row, &limits(&row)), &row.seal).is_err() {
             tracing::error!(target: "garant::security", "a grant's row was altered");
             return Ok(false);
         }
@@ -102,6 +104,13 @@ impl Grants {
     }
 }
 
-fn parts<'r>(row: &'r GrantRow, expires: &'r [u8; 8]) -> [&'r [u8]; 6] {
-    [b"oauth_grant", row.id.as_bytes(), row.client.as_bytes(), &row.person, &row.session, expires]
+/// When it ends, and whether with its session.
+fn limits(row: &GrantRow) -> [u8; 9] {
+    let mut out = [u8::from(row.outlives); 9];
+    out.iter_mut().zip(row.expires.0.to_be_bytes()).for_each(|(to, from)| *to = from);
+    out
+}
+
+fn parts<'r>(row: &'r GrantRow, limits: &'r [u8; 9]) -> [&'r [u8]; 6] {
+    [b"oauth_grant", row.id.as_bytes(), row.client.as_bytes(), &row.person, &row.session, limits]
 }

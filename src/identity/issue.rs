@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::bearer::LONGEST_SECONDS;
 use super::possession::{Possession, Unproved};
-use super::session::Person;
+use super::session::{Person, sid};
 use super::software::{Believed, ClientProof};
 use super::ticket::Ticket;
 use crate::chance::{self, Chance};
@@ -269,6 +269,7 @@ impl Issuer {
             let fhir_user = format!("{}/{kind}/{}", self.audience, token.subject);
             let more = [
                 ("nonce", ticket.nonce.clone()),
+                ("sid", Some(sid(&ticket.session, token.client))),
                 ("acr", Some(ticket.acr.clone()).filter(|acr| !acr.is_empty())),
                 ("fhirUser", Some(fhir_user).filter(|_| token.scope.split(' ').any(|s| s == "fhirUser"))),
             ];

@@ -41,7 +41,7 @@ impl Sessions {
         for listed in self.list(signed_in).await? {
             let name: String = listed.session.iter().map(|b| format!("{b:02x}")).collect();
             if name == named {
-                self.store.end_sessions(Ending::One(&listed.session)).await?;
+                self.finish(Ending::One(&listed.session)).await?;
             }
         }
         Ok(())

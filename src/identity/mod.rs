@@ -2,7 +2,8 @@
 //!
 //! Lives here: access tokens, made for enrolled software ([`Issuer`]), allowed by people ([`Authorizer`]) and checked at
 //! each request ([`Authenticator`]); people's logins at identity providers ([`Logins`]) and their sessions
-//! ([`Sessions`]); the enrolment of patients, their devices and accounts ([`Patients`]).
+//! ([`Sessions`]), and whom their end is told ([`Farewells`]); the enrolment of patients, their devices and accounts
+//! ([`Patients`]).
 //! May touch: `proof`, `openid`, `vault` (token and registry keys), `store`, `ledger`, `directory`.
 //! Must never: decide what an actor may see.
 
@@ -10,6 +11,7 @@ mod account;
 mod authorize;
 mod bearer;
 mod exchange;
+mod farewell;
 mod grant;
 mod introspect;
 mod issue;
@@ -30,6 +32,7 @@ pub use authorize::{
     Answered, Authorizer, CODE_SECONDS, OFFLINE_SECONDS, Page, REQUEST_SECONDS, REQUEST_URI, Reply, Visit,
 };
 pub use bearer::{Authenticator, Credentials, LONGEST_SECONDS, Unauthenticated};
+pub use farewell::{Bid, Farewell, Farewells, Untold};
 pub use grant::{GrantError, Grants};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use listing::Listed;

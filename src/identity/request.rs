@@ -235,6 +235,7 @@ mod tests {
             profile,
             keys: Vec::new(),
             redirects: vec![REDIRECT.into(), "https://app.example/other".into()],
+            logout: String::new(),
             scopes: Vec::new(),
             active: true,
         }

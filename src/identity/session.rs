@@ -5,14 +5,15 @@
 
 use std::sync::Arc;
 
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256, digest};
 
+use super::farewell::{Bid, Farewell};
 use crate::chance::{self, Chance, NoChance};
 use crate::clock::{Clock, Timestamp};
 use crate::consent::row::patient_row_holds;
 use crate::db::DbError;
 use crate::directory::{Professional, Register};
-use crate::id::{PatientId, ProfessionalId};
+use crate::id::{ClientId, PatientId, ProfessionalId};
 use crate::proof::base64url;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -116,6 +117,8 @@ pub struct Sessions {
     pub mac: RowMac,
     /// Makes tags of what other servers call people.
     pub indexer: Indexer,
+    /// Has software told that a session is over; it waits for nobody.
+    pub farewells: Bid,
     /// The present moment.
     pub clock: Arc<dyn Clock>,
     /// Chance, for cookies.
@@ -206,8 +209,7 @@ impl Sessions {
     /// # Errors
     /// [`SessionError::Db`].
     pub async fn end(&self, cookie: &str) -> Result<(), SessionError> {
-        self.store.end_sessions(Ending::One(&hash(cookie))).await?;
-        Ok(())
+        self.finish(Ending::One(&hash(cookie))).await.map(|_| ())
     }
 
     /// Ends all sessions of a person (P52); how many.
@@ -219,7 +221,7 @@ impl Sessions {
             Person::Patient(id) => id.as_bytes(),
             Person::Professional(id) => id.as_bytes(),
         };
-        Ok(self.store.end_sessions(Ending::Person(id)).await?)
+        self.finish(Ending::Person(id)).await
     }
 
     /// Ends what another server says is over: one of its sessions, or all it began for a person (OI-10); how many.
@@ -232,11 +234,24 @@ impl Sessions {
         subject: Option<&str>,
         session: Option<&str>,
     ) -> Result<u64, SessionError> {
-        let ended = match (session, subject) {
-            (Some(sid), _) => self.store.end_sessions(Ending::ProviderSession(&self.sid_tag(issuer, sid))).await?,
-            (None, Some(sub)) => self.store.end_sessions(Ending::Login(&self.login_tag(issuer, sub))).await?,
-            (None, None) => 0,
-        };
+        match (session, subject) {
+            (Some(sid), _) => self.finish(Ending::ProviderSession(&self.sid_tag(issuer, sid))).await,
+            (None, Some(sub)) => self.finish(Ending::Login(&self.login_tag(issuer, sub))).await,
+            (None, None) => Ok(0),
+        }
+    }
+
+    /// Ends sessions, and has the software told that was allowed something in them; how many ended.
+    pub(super) async fn finish(&self, which: Ending<'_>) -> Result<u64, SessionError> {
+        // Ending comes first in rank: when nobody can be found to tell, nobody is told.
+        let told = self.store.allowed_in(which).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "whom to tell of the end of a session is not known");
+            Vec::new()
+        });
+        let ended = self.store.end_sessions(which).await?;
+        for allowed in told {
+            (self.farewells)(Farewell(allowed));
+        }
         Ok(ended)
     }
 
@@ -289,6 +304,15 @@ fn times(row: &SessionRow) -> [u8; 24] {
 fn parts<'r>(row: &'r SessionRow, times: &'r [u8; 24]) -> [&'r [u8]; 8] {
     let (kind, means) = (row.kind.as_bytes(), row.means.as_bytes());
     [b"session", &row.session, kind, &row.person, &row.login, &row.provider_session, means, times]
+}
+
+/// What software calls a session (`sid`): its own name for it, of which no other software's follows.
+pub(super) fn sid(session: &[u8; 32], client: ClientId) -> String {
+    let mut context = Context::new(&SHA256);
+    for part in [b"garant sid\0", session.as_slice(), client.as_bytes()] {
+        context.update(part);
+    }
+    base64url::encode(context.finish().as_ref())
 }
 
 fn hash(cookie: &str) -> [u8; 32] {

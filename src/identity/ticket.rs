@@ -23,8 +23,10 @@ pub(super) struct Ticket {
     pub(super) nonce: Option<String>,
     pub(super) auth_time: Timestamp,
     pub(super) acr: String,
-    /// The session it ends with; `None` when it outlives its session.
-    pub(super) session: Option<[u8; 32]>,
+    /// The session in which it was allowed.
+    pub(super) session: [u8; 32],
+    /// Whether it goes on when that session ends.
+    pub(super) outlives: bool,
     /// When the grant ends.
     pub(super) until: Timestamp,
     /// For a code: where it was sent, and the challenge; empty for a refresh token.
@@ -44,7 +46,7 @@ impl Ticket {
             "organisation": self.organisation.to_string(), "purpose": self.purpose.code(),
             "patient": self.patient.map(|p| p.to_string()), "scope": self.scope,
             "jkt": self.bound_to.map(|t| t.to_string()), "nonce": self.nonce, "auth_time": self.auth_time.0,
-            "acr": self.acr, "session": self.session.map(|s| Thumbprint(s).to_string()), "until": self.until.0,
+            "acr": self.acr, "session": Thumbprint(self.session).to_string(), "outlives": i64::from(self.outlives), "until": self.until.0,
             "redirect": self.redirect, "challenge": self.challenge,
         })
         .to_string()
@@ -71,7 +73,8 @@ impl Ticket {
             nonce: text("nonce"),
             auth_time: Timestamp(tree.int_of("auth_time")?),
             acr: text("acr")?,
-            session: tree.text_of("session").map(|s| s.parse::<Thumbprint>().map(|t| t.0)).transpose().ok()?,
+            session: tree.text_of("session")?.parse::<Thumbprint>().ok()?.0,
+            outlives: tree.int_of("outlives")? != 0,
             until: Timestamp(tree.int_of("until")?),
             redirect: text("redirect")?,
             challenge: text("challenge")?,
@@ -102,14 +105,15 @@ mod tests {
             nonce: Some("\"\\é\u{1}".into()),
             auth_time: Timestamp(6),
             acr: "eidas2".into(),
-            session: Some([7; 32]),
+            session: [7; 32],
+            outlives: false,
             until: Timestamp(8),
             redirect: "https://app.example/cb".into(),
             challenge: "c".into(),
         };
         assert_eq!(Ticket::parse(&ticket.to_text()), Some(ticket.clone()));
         let person = Person::Patient(PatientId::from_bytes([9; 16]));
-        let other = Ticket { person, patient: None, bound_to: None, nonce: None, session: None, ..ticket };
+        let other = Ticket { person, patient: None, bound_to: None, nonce: None, outlives: true, ..ticket };
         assert_eq!(Ticket::parse(&other.to_text()), Some(other.clone()));
         assert!(other.has("openid") && !other.has("open"));
     }

@@ -76,6 +76,8 @@ fn table(issuer: &str) -> Vec<(&'static str, &'static [Form], Value)> {
         ("access_token_format", SERVER, json!("jwt")),
         ("subject_types_supported", SERVER, json!(["public"])),
         ("id_token_signing_alg_values_supported", SERVER, json!(["ES256"])),
+        ("backchannel_logout_supported", SERVER, json!(true)),
+        ("backchannel_logout_session_supported", SERVER, json!(true)),
         ("prompt_values_supported", SERVER, json!(["none", "login", "consent", "select_account"])),
         ("capabilities", SMART, json!(CAPABILITIES)),
     ]

@@ -10,7 +10,7 @@ use crate::json::Node;
 use crate::proof::base64url;
 
 /// The one event that a logout token tells (Back-Channel Logout §2.4).
-const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+pub const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// The longest logout token that is looked at.
 const LONGEST: usize = 8 * 1024;
 /// How old a logout token may be, and how long it may live; its `jti` is remembered as long.

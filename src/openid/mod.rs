@@ -1,7 +1,8 @@
 //! People's identity providers, seen from a relying party (OpenID Connect Core, standards §12).
 //!
 //! Lives here: discovery and keys of a provider ([`known`]), the authorization code flow ([`flow`]), ID tokens and
-//! what they say ([`id_token`]), logout both ways ([`logout`]), and the bounded HTTP client for it ([`fetch`]).
+//! what they say ([`id_token`]), logout both ways ([`logout`]), telling our own clients of one ([`tell`]), and the
+//! bounded HTTP client for it ([`fetch`]).
 //! May touch: `openidconnect`, the network, the ground; `proof` for its one spelling of base64url.
 //! Must never: name `store` or `vault`; decide who a person is; follow a redirect; take a token that it did not check.
 
@@ -10,6 +11,7 @@ mod flow;
 mod id_token;
 mod known;
 mod logout;
+mod tell;
 
 use std::sync::Arc;
 
@@ -17,7 +19,8 @@ use openidconnect::ClientSecret;
 
 pub use flow::{Ask, Credential, Redeem};
 pub use id_token::Arrival;
-pub use logout::{Ended, unverified_issuer};
+pub use logout::{EVENT as LOGOUT_EVENT, Ended, unverified_issuer};
+pub use tell::tell;
 
 use crate::clock::Clock;
 use fetch::Fetch;

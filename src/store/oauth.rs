@@ -15,8 +15,10 @@ pub struct GrantRow {
     pub client: ClientId,
     /// Keyed tag of the person.
     pub person: [u8; 32],
-    /// The session it ends with, or empty.
-    pub session: Vec<u8>,
+    /// The session in which it was given.
+    pub session: [u8; 32],
+    /// Whether it goes on when that session ends.
+    pub outlives: bool,
     /// When it ends whatever happens.
     pub expires: Timestamp,
     /// MAC over the row.
@@ -44,13 +46,14 @@ impl Store {
     /// Writes a grant, and forgets those that are over.
     pub async fn begin_grant(&self, row: &GrantRow, now: Timestamp) -> Result<(), DbError> {
         const FORGET: &str = "DELETE FROM oauth_grant WHERE expires < $1";
-        const SQL: &str = "INSERT INTO oauth_grant (id, client, person, session, expires, seal, updated_by) \
-             VALUES ($1, $2, $3, $4, $5, $6, 'begin_grant')";
+        const SQL: &str = "INSERT INTO oauth_grant (id, client, person, session, outlives, expires, seal, \
+             updated_by) VALUES ($1, $2, $3, $4, $5, $6, $7, 'begin_grant')";
         let args = vec![
             row.id.as_bytes().to_vec().into(),
             row.client.as_bytes().to_vec().into(),
             row.person.to_vec().into(),
-            row.session.clone().into(),
+            row.session.to_vec().into(),
+            i64::from(row.outlives).into(),
             row.expires.0.into(),
             row.seal.clone().into(),
         ];
@@ -59,15 +62,16 @@ impl Store {
 
     /// A grant, while it has not ended.
     pub async fn grant(&self, id: GrantId) -> Result<Option<GrantRow>, DbError> {
-        const SQL: &str = "SELECT id, client, person, session, expires, seal FROM oauth_grant WHERE id = $1";
+        const SQL: &str = "SELECT id, client, person, session, outlives, expires, seal FROM oauth_grant WHERE id = $1";
         let read = |row: &Row<'_>| {
             Ok(GrantRow {
                 id: GrantId::from_bytes(row.array(0)?),
                 client: ClientId::from_bytes(row.array(1)?),
                 person: row.array(2)?,
-                session: row.bytes(3)?.to_vec(),
-                expires: Timestamp(row.int(4)?),
-                seal: row.bytes(5)?.to_vec(),
+                session: row.array(3)?,
+                outlives: row.int(4)? != 0,
+                expires: Timestamp(row.int(5)?),
+                seal: row.bytes(6)?.to_vec(),
             })
         };
         self.db.maybe("oauth_grant", SQL, &[id.as_bytes().into()], read).await

@@ -3,6 +3,7 @@
 use super::Store;
 use crate::clock::Timestamp;
 use crate::db::{DbError, Row};
+use crate::id::ClientId;
 
 /// A row of `session`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,6 +43,19 @@ pub enum Ending<'e> {
     Login(&'e [u8; 32]),
     /// All that belong to one of a provider's sessions.
     ProviderSession(&'e [u8; 32]),
+}
+
+/// Software to which a person allowed something in a session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Allowed {
+    /// Which software.
+    pub client: ClientId,
+    /// The session.
+    pub session: [u8; 32],
+    /// `patient` or `professional`.
+    pub kind: String,
+    /// Who.
+    pub person: [u8; 16],
 }
 
 impl Store {
@@ -88,26 +102,57 @@ impl Store {
         self.db.transact("touch_session", vec![(SQL, args)]).await.map(|_| ())
     }
 
+    /// The software that was allowed something in these sessions; of very many, some.
+    pub async fn allowed_in(&self, which: Ending<'_>) -> Result<Vec<Allowed>, DbError> {
+        const ONE: &str = "SELECT DISTINCT g.client, s.session, s.kind, s.person FROM oauth_grant g \
+             JOIN session s ON s.session = g.session WHERE s.session = $1 LIMIT 100";
+        const PERSON: &str = "SELECT DISTINCT g.client, s.session, s.kind, s.person FROM oauth_grant g \
+             JOIN session s ON s.session = g.session WHERE s.person = $1 LIMIT 100";
+        const LOGIN: &str = "SELECT DISTINCT g.client, s.session, s.kind, s.person FROM oauth_grant g \
+             JOIN session s ON s.session = g.session WHERE s.login = $1 LIMIT 100";
+        const PROVIDER_SESSION: &str = "SELECT DISTINCT g.client, s.session, s.kind, s.person FROM oauth_grant g \
+             JOIN session s ON s.session = g.session WHERE s.provider_session = $1 LIMIT 100";
+        let (sql, key): (_, &[u8]) = match which {
+            Ending::One(key) => (ONE, key),
+            Ending::Person(key) => (PERSON, key),
+            Ending::Login(key) => (LOGIN, key),
+            Ending::ProviderSession(key) => (PROVIDER_SESSION, key),
+        };
+        let read = |row: &Row<'_>| {
+            Ok(Allowed {
+                client: ClientId::from_bytes(row.array(0)?),
+                session: row.array(1)?,
+                kind: row.text(2)?.to_owned(),
+                person: row.array(3)?,
+            })
+        };
+        self.db.all("oauth_grant", sql, &[key.into()], read).await
+    }
+
     /// Ends sessions, and with them the grants that do not outlive them; how many sessions ended.
     pub async fn end_sessions(&self, which: Ending<'_>) -> Result<u64, DbError> {
         let (grants, sessions, key) = match which {
             Ending::One(key) => (
-                "DELETE FROM oauth_grant WHERE session IN (SELECT session FROM session WHERE session = $1)",
+                "DELETE FROM oauth_grant WHERE outlives = 0 AND session IN \
+                 (SELECT session FROM session WHERE session = $1)",
                 "DELETE FROM session WHERE session = $1",
                 key.to_vec(),
             ),
             Ending::Person(key) => (
-                "DELETE FROM oauth_grant WHERE session IN (SELECT session FROM session WHERE person = $1)",
+                "DELETE FROM oauth_grant WHERE outlives = 0 AND session IN \
+                 (SELECT session FROM session WHERE person = $1)",
                 "DELETE FROM session WHERE person = $1",
                 key.to_vec(),
             ),
             Ending::Login(key) => (
-                "DELETE FROM oauth_grant WHERE session IN (SELECT session FROM session WHERE login = $1)",
+                "DELETE FROM oauth_grant WHERE outlives = 0 AND session IN \
+                 (SELECT session FROM session WHERE login = $1)",
                 "DELETE FROM session WHERE login = $1",
                 key.to_vec(),
             ),
             Ending::ProviderSession(key) => (
-                "DELETE FROM oauth_grant WHERE session IN (SELECT session FROM session WHERE provider_session = $1)",
+                "DELETE FROM oauth_grant WHERE outlives = 0 AND session IN \
+                 (SELECT session FROM session WHERE provider_session = $1)",
                 "DELETE FROM session WHERE provider_session = $1",
                 key.to_vec(),
             ),

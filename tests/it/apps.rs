@@ -33,6 +33,17 @@ pub struct App {
 
 impl App {
     pub async fn enrol(house: &House, organisation: OrganisationId, profile: Profile, public: bool) -> Self {
+        Self::told(house, organisation, profile, public, "").await
+    }
+
+    /// As [`App::enrol`], told at `logout` when a session is over.
+    pub async fn told(
+        house: &House,
+        organisation: OrganisationId,
+        profile: Profile,
+        public: bool,
+        logout: &str,
+    ) -> Self {
         let client = ClientId::random(&*house.chance).unwrap();
         let key = (!public).then(Key::new);
         let party = Party::Client(Client {
@@ -42,6 +53,7 @@ impl App {
             profile,
             keys: key.iter().map(|key| key.jwk.clone()).collect(),
             redirects: vec![REDIRECT.to_owned()],
+            logout: logout.to_owned(),
             scopes: vec!["Condition.rs".parse().unwrap(), "Observation.rs".parse().unwrap()],
             active: true,
         });

@@ -122,6 +122,7 @@ impl Clinic {
             profile: Profile::Smart,
             keys: vec![clinic.key.jwk.clone()],
             redirects: vec![REDIRECT.to_owned()],
+            logout: String::new(),
             scopes: scopes.iter().chain(&OF_THE_HOUSE).map(|s| s.parse().unwrap()).collect(),
             active: true,
         });
@@ -141,6 +142,7 @@ impl Clinic {
             profile: Profile::Smart,
             keys: vec![self.key.jwk.clone()],
             redirects: Vec::new(),
+            logout: String::new(),
             scopes: vec![scope.parse().unwrap()],
             active: true,
         });

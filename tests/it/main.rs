@@ -40,6 +40,7 @@ mod certified;
 mod described;
 mod doors;
 mod erased;
+mod farewells;
 mod faults;
 mod framing;
 mod grants;

@@ -38,6 +38,7 @@ impl Software {
             profile: Profile::Smart,
             keys: Vec::new(),
             redirects: vec![redirect.clone()],
+            logout: String::new(),
             scopes: vec!["Condition.rs".parse().unwrap(), "Observation.rs".parse().unwrap()],
             active: true,
         });

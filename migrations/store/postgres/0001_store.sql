@@ -358,6 +358,7 @@ CREATE TABLE oauth_grant (
     client BYTEA NOT NULL,
     person BYTEA NOT NULL,
     session BYTEA NOT NULL,
+    outlives BIGINT NOT NULL,
     expires BIGINT NOT NULL,
     seal BYTEA NOT NULL,
     updated_by TEXT NOT NULL,
@@ -367,7 +368,8 @@ COMMENT ON TABLE oauth_grant IS 'What people allowed software in their name; a r
 COMMENT ON COLUMN oauth_grant.id IS 'Id, 16 bytes; every token of the grant names it.';
 COMMENT ON COLUMN oauth_grant.client IS 'Which software, 16 bytes.';
 COMMENT ON COLUMN oauth_grant.person IS 'Keyed tag of the person, 32 bytes.';
-COMMENT ON COLUMN oauth_grant.session IS 'The session it ends with; empty when it outlives its session.';
+COMMENT ON COLUMN oauth_grant.session IS 'The session in which it was given, 32 bytes; whoever was allowed something in it is told when it ends.';
+COMMENT ON COLUMN oauth_grant.outlives IS 'Whether it goes on when that session ends.';
 COMMENT ON COLUMN oauth_grant.expires IS 'When it ends whatever happens, µs.';
 COMMENT ON COLUMN oauth_grant.seal IS 'MAC over the row.';
 COMMENT ON COLUMN oauth_grant.updated_by IS 'Name of the transaction.';

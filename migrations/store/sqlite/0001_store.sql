@@ -347,8 +347,10 @@ CREATE TABLE oauth_grant (
     client BLOB NOT NULL,
     -- Keyed tag of the person, 32 bytes.
     person BLOB NOT NULL,
-    -- The session it ends with; empty when it outlives its session.
+    -- The session in which it was given, 32 bytes; whoever was allowed something in it is told when it ends.
     session BLOB NOT NULL,
+    -- Whether it goes on when that session ends.
+    outlives INTEGER NOT NULL,
     -- When it ends whatever happens, µs.
     expires INTEGER NOT NULL,
     -- MAC over the row.

@@ -228,6 +228,7 @@ async fn enrol_client(house: &House, c: &GranteeClient, cast: &Cast, purpose: Pu
         profile: if c.profile == "fapi2" { Profile::Fapi2 } else { Profile::Smart },
         keys: vec![OutsideKey::read(&secret)?.jwk()],
         redirects: Vec::new(),
+        logout: String::new(),
         scopes,
         active: true,
     };

@@ -77,6 +77,7 @@ fn client(id: ClientId, organisation: OrganisationId) -> Party {
         profile: Profile::Smart,
         keys: vec![r#"{"kty":"EC"}"#.into()],
         redirects: Vec::new(),
+        logout: String::new(),
         scopes: vec!["*.cruds".parse().unwrap()],
         active: true,
     })

@@ -166,6 +166,7 @@ impl World {
                 profile: Profile::Smart,
                 keys: vec![signer().1],
                 redirects: Vec::new(),
+                logout: String::new(),
                 scopes: scopes.clone(),
                 active: true,
             }),
