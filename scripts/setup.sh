@@ -105,7 +105,7 @@ fetch_from_npm() {
         cp "$from/package-lock.json" "$folder/fetched"
     else
         rm -rf "$folder/node_modules"
-        say "Skipping $3: npm could not fetch it ($(tail -n1 "$folder/npm.log"))"
+        say "Skipping $3: npm could not fetch it ($(grep -m1 "npm error" "$folder/npm.log" || tail -n1 "$folder/npm.log"))"
     fi
 }
 
