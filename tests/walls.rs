@@ -47,7 +47,7 @@ const HOUSE: &[Room] = &[
     Room("consent",    &["chance", "clock", "db", "directory", "id", "json", "ledger", "model", "policy", "proof", "recall", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "time", "tracing"]),
     Room("identity",   &["chance", "clock", "consent", "db", "directory", "id", "json", "ledger", "model", "openid", "proof", "recall", "secret", "store", "vault"], &["ring", "serde_json", "subtle", "thiserror", "tracing"]),
     Room("asking",     &["clock", "consent", "directory", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror", "tracing"]),
-    Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["ring", "thiserror", "tokio"]),
+    Room("intake",     &["asking", "chance", "clock", "fhir", "id", "identity", "json", "ledger", "model", "policy", "store", "vault"], &["base64", "ring", "thiserror", "tokio"]),
     Room("masking",    &["asking", "chance", "clock", "id", "ledger", "model", "policy", "store", "vault"], &["thiserror"]),
     Room("release",    &["asking", "chance", "clock", "fhir", "id", "ledger", "model", "policy", "store", "vault"], &["base64", "thiserror", "tokio"]),
     Room("projection", &["asking", "chance", "clock", "consent", "directory", "fhir", "id", "json", "ledger", "model", "policy", "release", "store", "vault"], &["base64", "serde_json", "thiserror", "tracing"]),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::edit::{BadEdit, Edit};
 use super::links::{Links, look_up};
 use super::stamp::Envelope;
-use crate::json::Node;
+use crate::json::{Node, quote};
 
 /// Why the Bundle came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +65,8 @@ pub struct Request<'n> {
     pub if_none_exist: Option<&'n str>,
     /// Version the update rests on.
     pub if_match: Option<&'n str>,
+    /// Version the reader has.
+    pub if_none_match: Option<&'n str>,
 }
 
 /// One entry.
@@ -210,7 +212,27 @@ fn read_request<'n>(node: &'n Node<'_>, resource: Option<&Node<'_>>) -> Result<R
     if method == Method::Put && url.split(['/', '?']).next() != named {
         return Err("the url of an update must begin with the type of its resource");
     }
-    Ok(Request { method, url, if_none_exist: node.text_of("ifNoneExist"), if_match: node.text_of("ifMatch") })
+    let (if_none_exist, if_match) = (node.text_of("ifNoneExist"), node.text_of("ifMatch"));
+    Ok(Request { method, url, if_none_exist, if_match, if_none_match: node.text_of("ifNoneMatch") })
+}
+
+/// Writes the answer to a Bundle, `kind` as `batch-response`; the caller vouches that each of `entries` is one whole
+/// JSON object, in the order of the request (FH-55).
+#[must_use]
+pub fn response(kind: &str, entries: &[String]) -> String {
+    let size: usize = entries.iter().map(|entry| entry.len() + 1).sum();
+    let mut out = String::with_capacity(size + 80);
+    out.push_str(r#"{"resourceType":"Bundle","type":"#);
+    quote(kind, &mut out);
+    // An empty array is not valid FHIR: the array begins with its first entry.
+    let mut open = r#","entry":["#;
+    for entry in entries.iter().filter(|entry| !entry.is_empty()) {
+        out.push_str(open);
+        out.push_str(entry);
+        open = ",";
+    }
+    out.push_str(if open == "," { "]}" } else { "}" });
+    out
 }
 
 impl Entry<'_, '_> {

@@ -8,7 +8,7 @@ use crate::json::quote;
 pub struct TypeOffer {
     /// The type.
     pub name: &'static str,
-    /// The interactions, as `read` and `search-type`.
+    /// The interactions, as `read` and `search-type`; what is created may be created conditionally.
     pub interactions: Vec<&'static str>,
 }
 
@@ -65,6 +65,8 @@ fn resource(out: &mut String, offer: &TypeOffer, traits: &[(&str, &str)]) {
         quote(code, out);
         out.push('}');
     });
+    let creates = offer.interactions.contains(&"create");
+    out.push_str(if creates { r#","conditionalCreate":true"# } else { r#","conditionalCreate":false"# });
     for (member, value) in traits {
         out.push(',');
         quote(member, out);

@@ -8,12 +8,13 @@ use axum::http::header::IF_MATCH;
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
 
 use super::deposit::{LONGEST, read, refused};
+use super::exists::{IF_NONE_EXIST, malformed};
 use super::headers::{self, Back};
 use super::{Answer, Api, known_type};
 use crate::fhir::outcome;
 use crate::fhir::{Code, Issue, Severity};
 use crate::http::{fhir, withheld};
-use crate::intake::{Receipt, Rejected};
+use crate::intake::{Became, Receipt, Rejected};
 use crate::model::{Bearer, RecordKey};
 use crate::release::Withheld;
 
@@ -27,9 +28,13 @@ pub(super) async fn create(
 ) -> Answer {
     let bearer = api.bearer(&headers, "POST", &uri).await?;
     let resource_type = plain(&name, &uri).map_err(|why| withheld(&why))?;
+    let unless = headers::once(&headers, &IF_NONE_EXIST).map_err(|()| refused(&malformed()))?;
     let bytes = read(&headers, body, LONGEST).await?;
-    let receipt = api.intake.create(&bearer, resource_type, bytes).await.map_err(|rejected| refused(&rejected))?;
-    Ok(api.made(&bearer, resource_type, &receipt, (StatusCode::CREATED, headers::preferred(&headers))).await)
+    let receipt = api.create(&bearer, resource_type, bytes, unless.as_deref()).await;
+    let receipt = receipt.map_err(|rejected| refused(&rejected))?;
+    let is_new = receipt.entries.iter().all(|entry| entry.became == Became::Created);
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(api.made(&bearer, resource_type, &receipt, (status, headers::preferred(&headers))).await)
 }
 
 /// Takes in the next version of one record.
@@ -109,7 +114,8 @@ impl Api {
             (Some(Back::Outcome), _) => fhir(status, done(status)),
             (Some(Back::Minimal | Back::Representation) | None, _) => fhir(status, ""),
         };
-        headers::version(&mut response, entry.version, Some(receipt.at), Some(receipt.leaf));
+        let at = Some(receipt.at).filter(|_| entry.became != Became::Kept);
+        headers::version(&mut response, entry.version, at, Some(receipt.leaf));
         headers::location(&mut response, &format!("{}/{}/_history/{}", self.base_url, entry.reference, entry.version));
         response
     }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::headers::LEAF;
 use super::{Answer, Api};
+use crate::fhir::bundle::response;
 use crate::fhir::{Code, outcome};
 use crate::http::{fhir, read_body};
 use crate::intake::{Deposited, Rejected};
@@ -25,9 +26,18 @@ pub(super) async fn bundle(
 ) -> Answer {
     let bearer = api.bearer(&headers, "POST", &uri).await?;
     let bytes = read(&headers, body, LONGEST).await?;
-    let deposited = api.intake.deposit(&bearer, bytes).await.map_err(|rejected| refused(&rejected))?;
-    let leaf = if let Deposited::Whole(receipt) = &deposited { Some(receipt.leaf) } else { None };
-    Ok(with_leaf(fhir(StatusCode::OK, deposited.to_bundle()), leaf))
+    match api.intake.deposit(&bearer, bytes).await.map_err(|rejected| refused(&rejected))? {
+        Deposited::Whole(receipt) => {
+            let mut entries = String::new();
+            receipt.write(&mut entries);
+            let mut response = fhir(StatusCode::OK, response("transaction-response", &[entries]));
+            response.headers_mut().insert(LEAF, HeaderValue::from(receipt.leaf));
+            Ok(response)
+        }
+        Deposited::Each(tasks) => {
+            Ok(fhir(StatusCode::OK, response("batch-response", &api.batch(&bearer, tasks).await)))
+        }
+    }
 }
 
 /// A body of FHIR JSON of at most `longest` bytes.
@@ -52,11 +62,6 @@ pub(super) async fn read_as(
         Ok(bytes) => Ok(bytes.into()),
         Err(much) => Err(fhir(much.status(), outcome::of_one(Code::TooLong, &much.to_string()))),
     }
-}
-
-fn with_leaf(mut response: Response<Body>, leaf: Option<u64>) -> Response<Body> {
-    response.headers_mut().extend(leaf.map(|leaf| (LEAF, HeaderValue::from(leaf))));
-    response
 }
 
 pub(super) fn refused(rejected: &Rejected) -> Response<Body> {

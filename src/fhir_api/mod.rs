@@ -5,10 +5,12 @@
 //! Must never: name `store`, `vault` or `policy`; show anything but what was `Released` or `Shown`.
 
 mod audit;
+mod batch;
 mod capability;
 mod change;
 mod consents;
 mod deposit;
+mod exists;
 mod headers;
 mod history;
 mod negotiate;

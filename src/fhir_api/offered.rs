@@ -51,7 +51,6 @@ pub(super) const TRAITS: &[(&str, &str)] = &[
     ("versioning", "\"versioned-update\""),
     ("readHistory", "true"),
     ("updateCreate", "false"),
-    ("conditionalCreate", "false"),
     ("conditionalRead", "\"full-support\""),
     ("conditionalUpdate", "false"),
     ("conditionalDelete", "\"not-supported\""),

@@ -55,7 +55,7 @@ impl Api {
         self.door.read(bearer, resource_type, key).await
     }
 
-    async fn vread(
+    pub(super) async fn vread(
         &self,
         bearer: &Bearer,
         named: (&str, &str),
@@ -92,7 +92,7 @@ pub(super) fn record(bearer: &Bearer, (name, id): (&str, &str)) -> Result<(&'sta
 }
 
 /// Whether the client says that it has this very version (RFC 9110 §13.1.2, §13.1.3).
-fn is_known(headers: &HeaderMap, released: &Released) -> bool {
+pub(super) fn is_known(headers: &HeaderMap, released: &Released) -> bool {
     let own = headers::etag(released.version());
     let mut tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok()).peekable();
     if tags.peek().is_some() {

@@ -91,34 +91,41 @@ pub(super) async fn page(State(api): State<Arc<Api>>, Path(link): Path<String>, 
 impl Api {
     async fn search(&self, name: &str, within: Option<&str>, came: Came) -> Answer {
         let bearer = self.bearer(&came.headers, came.method.as_str(), &came.uri).await?;
-        let declared = known_type(name).filter(|name| offered::is_searched(name));
-        let resource_type = declared.ok_or_else(|| withheld(&Withheld::Hidden))?;
-        if !in_scope(&bearer, Interaction::Search, resource_type) {
-            return Err(withheld(&Withheld::OutOfScope));
-        }
+        let resource_type = searched(&bearer, name).map_err(|why| withheld(&why))?;
         let handling = handling(&came.headers);
         let asked = parameters(came).await?;
-        let pairs = owned(&asked).map_err(|bad| withheld(&bad))?;
+        self.found(&bearer, (resource_type, within), &asked, handling).await
+    }
+
+    /// What the search of a type finds, for a bearer whose token speaks of searching it.
+    pub(super) async fn found(
+        &self,
+        bearer: &Bearer,
+        (resource_type, within): (&'static str, Option<&str>),
+        asked: &str,
+        handling: Handling,
+    ) -> Answer {
+        let pairs = owned(asked).map_err(|bad| withheld(&bad))?;
         let now = self.door.clock.now();
         let wanted =
             Wanted::search(resource_type, pairs, &self.base_url, now, handling).map_err(|bad| refused(&bad))?;
         let Some(query) = wanted.query() else { return Err(withheld(&Withheld::Hidden)) };
-        let searchable = |kind: &&str| in_scope(&bearer, Interaction::Search, kind);
+        let searchable = |kind: &&str| in_scope(bearer, Interaction::Search, kind);
         // F07: a condition on types that the token does not speak of is refused aloud, before anything runs.
         if query.asked_beyond().any(|kinds| !kinds.iter().any(searchable)) {
             return Err(withheld(&Withheld::OutOfScope));
         }
         let patient = match within {
-            Some(id) => Ok(known_to(&bearer, id.parse().ok())),
-            None => self.patient(&bearer, query).await,
+            Some(id) => Ok(known_to(bearer, id.parse().ok())),
+            None => self.patient(bearer, query).await,
         };
         let page = match patient {
-            Ok(patient) => self.first(&bearer, patient, &wanted).await,
+            Ok(patient) => self.first(bearer, patient, &wanted).await,
             Err(why) => Err(why),
         };
         let page = page.map_err(|why| withheld(&why))?;
         let place = within.map_or_else(String::new, |id| format!("Patient/{id}/"));
-        let used = used(&asked, query);
+        let used = used(asked, query);
         let own = format!("{}/{place}{resource_type}{}{used}", self.base_url, mark(&used));
         let left_out = (!query.ignored.is_empty())
             .then(|| outcome::warning(Code::NotSupported, "parameters that are not supported were left out"));
@@ -180,6 +187,12 @@ impl Api {
     }
 }
 
+/// The type that is searched, when it is one and the token speaks of searching it.
+pub(super) fn searched(bearer: &Bearer, name: &str) -> Result<&'static str, Withheld> {
+    let declared = known_type(name).filter(|name| offered::is_searched(name)).ok_or(Withheld::Hidden)?;
+    if in_scope(bearer, Interaction::Search, declared) { Ok(declared) } else { Err(Withheld::OutOfScope) }
+}
+
 /// Another's name is as unknown to a patient as nobody's.
 fn known_to(bearer: &Bearer, named: Option<PatientId>) -> Option<PatientId> {
     match &bearer.subject {
@@ -219,7 +232,7 @@ fn handling(headers: &HeaderMap) -> Handling {
     if lenient { Handling::Lenient } else { Handling::Strict }
 }
 
-fn owned(asked: &str) -> Result<Vec<(String, String)>, Withheld> {
+pub(super) fn owned(asked: &str) -> Result<Vec<(String, String)>, Withheld> {
     let pairs = pairs(asked).map_err(|bad| Withheld::BadQuery(bad.to_string()))?;
     Ok(pairs.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::deposit::may;
-use super::reading::{FIXED, Target};
+use super::errand::{FIXED, Target};
 use super::{Intake, Reading, Receipt, Rejected};
 use crate::model::{Bearer, Interaction, RecordKey};
 
@@ -28,7 +28,7 @@ impl Intake {
         may(bearer, &[Interaction::Update], Some(resource_type))?;
         let key = id.parse::<RecordKey>().map_err(|_| Rejected::NoUpdate)?;
         let target = Target::of(resource_type, key, if_match).map_err(Rejected::no_update)?;
-        self.replace(bearer, resource_type, target, bytes).await.map_err(Rejected::no_update)
+        self.replace(bearer, resource_type, target, bytes).await
     }
 
     pub(super) async fn replace(
@@ -42,7 +42,7 @@ impl Intake {
         if reading.types().any(|t| t != resource_type) {
             return Err(Rejected::WrongType);
         }
-        self.deposit_one(bearer, reading).await
+        self.take(bearer, reading).await
     }
 
     /// Ends the record `id` of the type that the address names; its past stays, for those who might see it.
@@ -64,18 +64,18 @@ impl Intake {
         let key = id.parse::<RecordKey>().map_err(|_| Rejected::NotFound)?;
         let target = Target::of(resource_type, key, if_match).map_err(Rejected::not_found)?;
         let reading = Reading::of_end(resource_type, target);
-        self.deposit_one(bearer, reading).await.map_err(Rejected::not_found)
+        self.take(bearer, reading).await
     }
 }
 
 impl Rejected {
     /// What is hidden answers an update as what is not there does.
-    fn no_update(self) -> Self {
+    pub(super) fn no_update(self) -> Self {
         if let Self::Hidden = self { Self::NoUpdate } else { self }
     }
 
     /// What is hidden answers a deletion or a patch as what is not there does.
     pub(super) fn not_found(self) -> Self {
-        if let Self::Hidden = self { Self::NotFound } else { self }
+        if let Self::Hidden | Self::NoUpdate = self { Self::NotFound } else { self }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::reading::Target;
+use super::errand::Target;
 use super::{Intake, Reading, Rejected};
 use crate::id::{PatientId, RecordId};
 use crate::model::{RecordFacts, RecordKey};

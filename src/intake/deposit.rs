@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::admit::Allowed;
 use super::current::Current;
-use super::{Became, Intake, Owner, Prepared, Reading, Receipt, Rejected, Taken};
+use super::{Became, Intake, Owner, Prepared, Reading, Receipt, Rejected, Taken, Task};
 use crate::asking::{Asked, Unasked, about, denied, unasked};
 use crate::id::{DeedId, PatientId};
 use crate::ledger::entry::Basis;
@@ -19,64 +19,19 @@ use crate::vault::PatientKeys;
 pub enum Deposited {
     /// All of it is stored.
     Whole(Receipt),
-    /// Each entry of a batch, in order.
-    Each(Vec<Result<Receipt, Rejected>>),
-}
-
-impl Deposited {
-    /// The Bundle to answer with: `transaction-response` or `batch-response`, in the order of the entries (FH-55).
-    #[must_use]
-    pub fn to_bundle(&self) -> String {
-        let word = match self {
-            Self::Whole(_) => "transaction-response",
-            Self::Each(_) => "batch-response",
-        };
-        let mut out = format!(r#"{{"resourceType":"Bundle","type":"{word}""#);
-        let start = out.len();
-        match self {
-            Self::Whole(receipt) => {
-                out.push(',');
-                receipt.write(&mut out);
-            }
-            Self::Each(all) => {
-                for one in all {
-                    out.push(',');
-                    match one {
-                        Ok(receipt) => receipt.write(&mut out),
-                        Err(rejected) => rejected.write(&mut out),
-                    }
-                }
-            }
-        }
-        // An empty array is not valid FHIR: the array begins with its first entry.
-        if out.len() > start {
-            out.replace_range(start..=start, r#","entry":["#);
-            out.push(']');
-        }
-        out.push('}');
-        out
-    }
+    /// The entries of a batch, in order: each is a task of its own and none is done yet (FH-58).
+    Each(Vec<Result<Task, Rejected>>),
 }
 
 impl Intake {
-    /// Takes in a resource or a Bundle from `bearer`, all of it or nothing; the entries of a batch each on its own.
+    /// Takes in a resource or a Bundle from `bearer`, all of it or nothing; of a batch it gives the tasks.
     ///
     /// # Errors
     /// [`Rejected::Hidden`] whether there is no such patient or no consent for all of it; a refusal is on record.
     pub async fn deposit(self: &Arc<Self>, bearer: &Bearer, bytes: Vec<u8>) -> Result<Deposited, Rejected> {
-        may(bearer, &[Interaction::Create, Interaction::Update, Interaction::Delete], None)?;
         match self.aside(move |intake| intake.read_each(bytes)).await? {
-            Taken::Whole(reading) => Ok(Deposited::Whole(self.deposit_one(bearer, reading).await?)),
-            Taken::Each(all) => {
-                let mut done = Vec::with_capacity(all.len());
-                for one in all {
-                    done.push(match one {
-                        Ok(reading) => self.deposit_one(bearer, reading).await,
-                        Err(rejected) => Err(rejected),
-                    });
-                }
-                Ok(Deposited::Each(done))
-            }
+            Taken::Whole(reading) => Ok(Deposited::Whole(self.take(bearer, reading).await?)),
+            Taken::Each(tasks) => Ok(Deposited::Each(tasks)),
         }
     }
 
@@ -90,24 +45,65 @@ impl Intake {
         resource_type: &str,
         bytes: Vec<u8>,
     ) -> Result<Receipt, Rejected> {
+        let reading = self.judge_new(bearer, resource_type, bytes).await?;
+        self.take(bearer, reading).await
+    }
+
+    /// Judges one resource of the type that the address names, and stores nothing yet.
+    ///
+    /// # Errors
+    /// [`Rejected`] with what is wrong; nothing of it tells anything of any record.
+    pub async fn judge_new(
+        self: &Arc<Self>,
+        bearer: &Bearer,
+        resource_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Reading, Rejected> {
         may(bearer, &[Interaction::Create], None)?;
         let reading = self.aside(move |intake| intake.read(bytes)).await?;
         if reading.kind.is_some() || reading.types().any(|t| t != resource_type) {
             return Err(Rejected::WrongType);
         }
-        self.deposit_one(bearer, reading).await
+        Ok(reading)
     }
 
-    pub(super) async fn deposit_one(self: &Arc<Self>, bearer: &Bearer, reading: Reading) -> Result<Receipt, Rejected> {
+    /// The patient whose record a reading would join, when it names one who is known here; for asking further, never
+    /// for telling.
+    ///
+    /// # Errors
+    /// [`Rejected::Unavailable`].
+    pub async fn would_join(&self, reading: &Reading) -> Result<Option<PatientId>, Rejected> {
+        match self.known(reading).await {
+            Err(Rejected::SeveralPatients | Rejected::OtherPatient) => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Takes in what was judged.
+    ///
+    /// # Errors
+    /// As [`Intake::deposit`]; of a single update [`Rejected::NoUpdate`], of a single deletion [`Rejected::NotFound`]
+    /// in the place of [`Rejected::Hidden`], as for what is not there.
+    pub async fn take(self: &Arc<Self>, bearer: &Bearer, reading: Reading) -> Result<Receipt, Rejected> {
+        let route = reading.word();
+        self.take_as(route, bearer, reading).await.map_err(|rejected| match route {
+            "update" => rejected.no_update(),
+            "delete" => rejected.not_found(),
+            _ => rejected,
+        })
+    }
+
+    async fn take_as(
+        self: &Arc<Self>,
+        route: &'static str,
+        bearer: &Bearer,
+        reading: Reading,
+    ) -> Result<Receipt, Rejected> {
+        may(bearer, &[Interaction::Create, Interaction::Update, Interaction::Delete], None)?;
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Rejected::unavailable)?;
         let kind = if reading.kind.is_none() { reading.types().next().map(str::to_owned) } else { None };
-        let route = reading.word();
         // Whatever the identifiers lead to, or do not, is the same answer: it would tell who is enrolled (F17).
-        let known = match self.known(&reading).await {
-            Err(Rejected::SeveralPatients | Rejected::OtherPatient) => None,
-            other => other?,
-        };
-        let Some(patient) = known else {
+        let Some(patient) = self.would_join(&reading).await? else {
             return Err(self.asking.of_nobody(deed, bearer, route, kind.as_deref()).await.into());
         };
         let about = about(bearer, patient, route, kind.as_deref());

@@ -14,6 +14,7 @@ mod admit;
 mod change;
 mod current;
 mod deposit;
+mod errand;
 mod import;
 mod outline;
 mod patch;
@@ -38,6 +39,7 @@ use crate::store::Store;
 use crate::vault::{Indexer, Reader, Sealer};
 
 pub use deposit::Deposited;
+pub use errand::{Change, Show, Task};
 pub use import::Imported;
 pub use patch::Patching;
 pub use prepare::{Owner, Prepared};

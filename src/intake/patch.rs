@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::deposit::may;
-use super::reading::{FIXED, Target};
+use super::errand::{FIXED, Target};
 use super::{Intake, Receipt, Rejected};
 use crate::fhir::Patch;
 use crate::model::{Bearer, Interaction, RecordKey};

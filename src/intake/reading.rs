@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use ring::digest::{SHA256, digest};
 
+use super::errand::{Errand, Target, Task, errand};
 use super::outline::{Cut, Look, Outline};
 use super::whose::{Around, Whose};
 use super::{Intake, Rejected};
-use crate::fhir::bundle::{BadBundle, BundleKind, Entry, Method};
+use crate::fhir::bundle::{BadBundle, BundleKind, Entry};
 use crate::fhir::{self, Bundle, ContentFacts, Edit, Issue, Links, MOST_ISSUES};
 use crate::json::{self, Broken, Limits, Node, Span};
 use crate::model::{Coding, Confidentiality, RecordKey, Sensitivity};
@@ -20,9 +21,6 @@ const HOUSE: [(&str, &str); 2] = [
     ("AuditEvent", "audit events come from the log; none is taken in"),
     ("Consent", "consents are given by the patient's signature; none is taken in as a record"),
 ];
-
-/// Types whose records never change: what vouches for another record must stay what was signed or seen (FH-29).
-pub(super) const FIXED: [&str; 3] = ["AuditEvent", "Consent", "Provenance"];
 
 /// A text that was found good, and whose it is. Nothing of it is stored yet.
 #[derive(Debug)]
@@ -58,20 +56,13 @@ pub(super) struct End {
     pub(super) target: Target,
 }
 
-/// A record that is to change, and the version that the change rests on, when it says which.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Target {
-    pub(super) key: RecordKey,
-    pub(super) if_match: Option<i64>,
-}
-
 /// What came in a request.
 #[derive(Debug)]
 pub enum Taken {
     /// One resource, or a Bundle whose entries stand and fall together.
     Whole(Reading),
     /// The entries of a batch, each on its own (FH-58).
-    Each(Vec<Result<Reading, Rejected>>),
+    Each(Vec<Result<Task, Rejected>>),
 }
 
 impl Reading {
@@ -111,6 +102,11 @@ impl Reading {
             ([], [end]) => Some(end.target.key),
             _ => None,
         }
+    }
+
+    /// Its place in the order in which the entries of a Bundle are done (FHIR R4 §3.1.0.11.2).
+    pub(super) fn rank(&self) -> u8 {
+        if self.only_end().is_some() { 0 } else { 1 + u8::from(self.parts.iter().any(|part| part.replaces.is_some())) }
     }
 
     /// How it is called in the log.
@@ -204,17 +200,24 @@ impl Intake {
         outline: &Outline<'_>,
         bundle: &Bundle<'_, '_>,
         labels: &(Confidentiality, Vec<Coding>),
-    ) -> Vec<Result<Reading, Rejected>> {
+    ) -> Vec<Result<Task, Rejected>> {
         let one = |entry: &Entry<'_, '_>| {
-            let target = match errand(bundle.kind(), entry)? {
-                Errand::End(kind, target) => return Ok(Reading::of_end(kind, target)),
-                Errand::Next(target) => Some(target),
-                Errand::New => None,
-            };
             let cut = outline.cuts.iter().find(|c| c.entry == entry.index);
             let slice = cut.and_then(|c| text.get(c.span.start..c.span.end)).unwrap_or_default();
+            let (target, unless) = match errand(bundle.kind(), entry)? {
+                Errand::End(kind, target) => return Ok(Task::Take(Reading::of_end(kind, target), None)),
+                Errand::Show(show) => return Ok(Task::Show(show)),
+                // A patch changes no labels: those of the Bundle would not come to hold of what it makes.
+                Errand::Patch(_) if labels.0 > Confidentiality::N || !labels.1.is_empty() => {
+                    let what = "a Bundle with labels of its own cannot hold a patch";
+                    return Err(Rejected::NotSupported { entry: None, what });
+                }
+                Errand::Patch(change) => return change.with(slice).map(Task::Patch),
+                Errand::Next(target) => (Some(target), None),
+                Errand::New(unless) => (None, unless),
+            };
             let reading = self.one(slice.to_owned(), target)?;
-            Ok(Reading { level: labels.0, labels: labels.1.clone(), ..reading })
+            Ok(Task::Take(Reading { level: labels.0, labels: labels.1.clone(), ..reading }, unless))
         };
         bundle.entries().iter().map(one).collect()
     }
@@ -260,7 +263,9 @@ impl Intake {
                     continue;
                 }
                 Errand::Next(target) => Some(target),
-                Errand::New => None,
+                Errand::New(_) => None,
+                // Refused with the errand: a transaction has none of these.
+                Errand::Show(_) | Errand::Patch(_) => continue,
             };
             let Some(cut) = cuts.next_if(|cut| cut.entry == entry.index) else {
                 return Err(Rejected::NotSupported { entry: None, what: "every entry must hold a resource" });
@@ -400,70 +405,6 @@ fn within(mut issue: Issue, entry: usize) -> Issue {
     let rest = issue.expression.split_once('.').map(|(_, rest)| format!(".{rest}")).unwrap_or_default();
     issue.expression = format!("Bundle.entry[{entry}].resource{rest}");
     issue
-}
-
-/// What an entry asks for.
-enum Errand<'n> {
-    New,
-    Next(Target),
-    End(&'n str, Target),
-}
-
-fn errand<'n>(kind: BundleKind, entry: &Entry<'n, '_>) -> Result<Errand<'n>, Rejected> {
-    let Some(request) = entry.request else { return Ok(Errand::New) };
-    let refuse = |what| Err(Rejected::NotSupported { entry: Some(entry.index), what });
-    match request.method {
-        Method::Post if entry.resource.is_none() => refuse("operations are not supported in a Bundle"),
-        // F17: the answer would tell what is there already.
-        Method::Post if request.if_none_exist.is_some() => {
-            refuse("conditional creates (ifNoneExist) are not supported in a Bundle")
-        }
-        Method::Post => Ok(Errand::New),
-        Method::Put => target(request.url, request.if_match).map(|(_, target)| Errand::Next(target)),
-        Method::Delete if entry.resource.is_some() => refuse("a delete has no resource"),
-        Method::Delete if request.url.starts_with("Patient/") => Err(Rejected::Fixed),
-        Method::Delete => target(request.url, request.if_match).map(|(kind, target)| Errand::End(kind, target)),
-        Method::Get | Method::Head if kind == BundleKind::Batch => refuse("reads are not supported in a batch"),
-        Method::Get | Method::Head | Method::Patch => {
-            refuse("only creates (POST), updates (PUT) and deletes (DELETE) are supported in a transaction")
-        }
-    }
-}
-
-/// The record that `Type/id` names.
-fn target<'n>(url: &'n str, if_match: Option<&str>) -> Result<(&'n str, Target), Rejected> {
-    if url.contains('?') {
-        let what = "conditional updates and deletes are not supported: name the record by its id";
-        return Err(Rejected::NotSupported { entry: None, what });
-    }
-    let (kind, id) = url.split_once('/').ok_or(Rejected::Hidden)?;
-    // What has not the form of our ids is as absent as any other.
-    let key = id.parse::<RecordKey>().map_err(|_| Rejected::Hidden)?;
-    Ok((kind, Target::of(kind, key, if_match)?))
-}
-
-impl Target {
-    /// The record `key` of type `kind`, and the version in an `If-Match`.
-    ///
-    /// # Errors
-    /// [`Rejected`] when records of that type do not change, or the header is not one weak ETag.
-    pub(super) fn of(kind: &str, key: RecordKey, if_match: Option<&str>) -> Result<Self, Rejected> {
-        if FIXED.contains(&kind) {
-            return Err(Rejected::Fixed);
-        }
-        if key.is_patient() != (kind == "Patient") {
-            return Err(Rejected::Hidden);
-        }
-        let if_match = if_match.map(|text| version(text).ok_or(Rejected::NoVersion)).transpose()?;
-        Ok(Self { key, if_match })
-    }
-}
-
-/// The version in a weak ETag, `W/"3"`.
-fn version(etag: &str) -> Option<i64> {
-    let digits = etag.trim().strip_prefix("W/\"")?.strip_suffix('"')?;
-    // One spelling per version: no sign, no leading zero.
-    digits.parse().ok().filter(|n: &i64| *n > 0 && n.to_string() == digits)
 }
 
 /// What a next version must say of itself (FH-18, FH-19, FH-22).

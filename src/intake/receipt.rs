@@ -14,7 +14,7 @@ pub enum Became {
     Updated,
     /// The end of a record.
     Deleted,
-    /// Nothing: the Patient resource of a known patient stays as it is.
+    /// Nothing: the Patient resource of a known patient, or the one record that is like it, stays as it is.
     Kept,
 }
 
@@ -53,7 +53,7 @@ pub struct Receipt {
 
 impl Receipt {
     /// Writes the entries of a response Bundle, separated by commas (FH-55).
-    pub(super) fn write(&self, out: &mut String) {
+    pub fn write(&self, out: &mut String) {
         let moment = self.at.to_rfc3339();
         for (i, Admitted { reference, version, became }) in self.entries.iter().enumerate() {
             let comma = if i > 0 { "," } else { "" };

@@ -2,7 +2,7 @@
 
 use crate::asking::Unasked;
 use crate::fhir::bundle::BadBundle;
-use crate::fhir::{BadEdit, BadLink, BadPatch, Code, FactsError, Issue, Severity, SubjectError, outcome};
+use crate::fhir::{BadEdit, BadLink, BadPatch, BadQuery, Code, FactsError, Issue, Severity, SubjectError, outcome};
 use crate::json::Broken;
 
 /// Why nothing was stored. No message quotes what was sent.
@@ -52,6 +52,12 @@ pub enum Rejected {
     /// A patch that cannot be read, or does not succeed. That it does not is told only to one who may read the record.
     #[error(transparent)]
     Patch(#[from] BadPatch),
+    /// The conditions of a conditional create cannot be asked.
+    #[error("If-None-Exist: {0}")]
+    Conditions(#[from] BadQuery),
+    /// More than one record meets the conditions of a conditional create; each may be seen by who asks (FH-14).
+    #[error("more than one record meets the conditions")]
+    SeveralMatch,
     /// Not the type that the address names (FH-13).
     #[error("the resource is not of the type that the address names")]
     WrongType,
@@ -142,6 +148,8 @@ impl Rejected {
             Self::Facts { entry, why } => vec![issue(Code::BusinessRule, resource(*entry), facts(*why))],
             Self::Link { entry, why } => vec![issue(Code::Processing, resource(*entry), link(*why))],
             Self::Patch(bad) => one(patch(bad).0, patch(bad).1),
+            Self::Conditions(_) => one(Code::NotSupported, "the conditions in If-None-Exist cannot be asked"),
+            Self::SeveralMatch => one(Code::MultipleMatches, "more than one record meets the conditions"),
             Self::WrongType => one(Code::Invalid, "the resource is not of the type that the address names"),
             Self::WrongId => one(Code::Invalid, "the resource has not the id that the address names"),
             Self::NoVersion => {
@@ -177,12 +185,14 @@ impl Rejected {
             // The place in the text helps whoever wrote it, and quotes nothing of it.
             Self::Broken(broken) => outcome::of_one(Code::Structure, &broken.to_string()),
             Self::Patch(bad) => outcome::of_one(patch(bad).0, &bad.to_string()),
+            Self::Conditions(_) => outcome::of_one(Code::NotSupported, &self.to_string()),
             Self::Invalid(_)
             | Self::Bundle(_)
             | Self::NotSupported { .. }
             | Self::Subject { .. }
             | Self::Facts { .. }
             | Self::Link { .. }
+            | Self::SeveralMatch
             | Self::WrongType
             | Self::WrongId
             | Self::NoVersion
@@ -216,6 +226,7 @@ impl Rejected {
             Self::Broken(_)
             | Self::Bundle(_)
             | Self::Patch(BadPatch::Broken(_) | BadPatch::Malformed(..))
+            | Self::Conditions(_)
             | Self::WrongType
             | Self::WrongId
             | Self::NoVersion => "400 Bad Request",
@@ -223,7 +234,7 @@ impl Rejected {
             Self::NoSuchPatient | Self::NotFound => "404 Not Found",
             Self::Fixed | Self::NoUpdate => "405 Method Not Allowed",
             Self::Deleted => "204 No Content",
-            Self::Stale => "412 Precondition Failed",
+            Self::Stale | Self::SeveralMatch => "412 Precondition Failed",
             Self::Exists | Self::Conflict => "409 Conflict",
             Self::Invalid(_)
             | Self::NotSupported { .. }
@@ -241,7 +252,7 @@ impl Rejected {
     }
 
     /// Writes it as an entry of a `batch-response`.
-    pub(super) fn write(&self, out: &mut String) {
+    pub fn write(&self, out: &mut String) {
         out.push_str("{\"response\":{\"status\":\"");
         out.push_str(self.status());
         out.push_str("\",\"outcome\":");

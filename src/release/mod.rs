@@ -1,11 +1,12 @@
 //! The one door out.
 //!
 //! Lives here: the deeds that release content: [`Door::read`], [`Door::vread`], [`Door::history`],
-//! [`Door::search`], [`Door::read_to_patch`]; and [`Released`], the only thing a door to the outside may show.
+//! [`Door::search`], [`Door::read_to_patch`]; the one that tells only what is there, [`Door::like`]; and [`Released`], the only thing a door to the outside may show.
 //! May touch: `fhir`, `policy`, `vault` (its opener), `store`, `ledger`, and `asking` (who asks, on what consents).
 //! Must never: return content without spending a `Permit` and its `Receipt`.
 
 mod ask;
+mod exists;
 mod history;
 mod include;
 mod link;
@@ -27,6 +28,7 @@ use crate::policy::Engine;
 use crate::store::Store;
 use crate::vault::{Indexer, Opener, PageSealer, Reader};
 
+pub use exists::Like;
 pub use history::{History, Stretch, Version};
 pub use link::Link;
 pub use open::Released;

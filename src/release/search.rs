@@ -8,13 +8,16 @@ use super::open::Released;
 use super::scan::{Scan, Seen};
 use super::wanted::Wanted;
 use super::{Door, Withheld};
+use crate::asking::Asked;
 use crate::asking::about;
+use crate::clock::Timestamp;
 use crate::fhir::Answers;
 use crate::id::{DeedId, PatientId, RecordId};
 use crate::ledger::personal::{Records, Touched};
 use crate::ledger::{Personal, Refusal};
 use crate::model::{Bearer, Interaction, RecordFacts, RecordKey, Sealed};
 use crate::store::rows::RecordRow;
+use crate::vault::PatientKeys;
 
 /// Bytes of sealed content on one page; a page ends earlier rather than hold more in memory.
 const HEAVIEST: usize = 16 * 1024 * 1024;
@@ -48,23 +51,33 @@ pub struct Page {
 }
 
 /// Matches of one page, before anything of them is opened.
-struct Found {
+pub(super) struct Found {
     page: Vec<(Position, Seen)>,
     more: bool,
     /// All that matched, when they are counted.
-    counted: Vec<RecordFacts>,
+    pub(super) counted: Vec<RecordFacts>,
     /// What was looked through to find them, and matched there.
-    through: Vec<RecordFacts>,
+    pub(super) through: Vec<RecordFacts>,
 }
 
 /// A page as it is asked for.
-struct Turn<'t> {
-    bearer: &'t Bearer,
-    patient: PatientId,
-    wanted: &'t Wanted,
-    after: Option<Position>,
+pub(super) struct Turn<'t> {
+    pub(super) bearer: &'t Bearer,
+    pub(super) patient: PatientId,
+    pub(super) wanted: &'t Wanted,
+    pub(super) after: Option<Position>,
     /// Digest of the consents under which the link was made.
-    consents: Option<[u8; 32]>,
+    pub(super) consents: Option<[u8; 32]>,
+}
+
+/// Who asks, and at which moment.
+pub(super) struct Met {
+    deed: DeedId,
+    pub(super) about: Personal,
+    pub(super) keys: PatientKeys,
+    asked: Asked,
+    consents: [u8; 32],
+    now: Timestamp,
 }
 
 impl Door {
@@ -121,6 +134,22 @@ impl Door {
     }
 
     async fn turn(&self, turn: &Turn<'_>) -> Result<Page, Withheld> {
+        let (met, rows) = self.met(turn).await?;
+        let mut scan = met.scan(self);
+        let found = scan.find(turn, rows).await?;
+        if found.page.is_empty() && found.counted.is_empty() {
+            let refusal = scan.refusal(turn.bearer);
+            let sees = scan.sees;
+            let withheld = self.refuse(refusal, met.about, Some(&met.keys)).await;
+            // A bearer who sees something of the record is told that nothing of what was asked for is there.
+            let empty = matches!(withheld, Withheld::Hidden) && sees;
+            return if empty { Ok(nothing(turn.wanted)) } else { Err(withheld) };
+        }
+        scan.show(turn, found, met.about.clone(), met.consents).await
+    }
+
+    /// Finds out who asks, and gathers the first of what is looked through.
+    pub(super) async fn met(&self, turn: &Turn<'_>) -> Result<(Met, Vec<RecordRow>), Withheld> {
         let Turn { bearer, patient, wanted, .. } = turn;
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Withheld::unavailable)?;
         let about = about(bearer, *patient, wanted.called(), wanted.kind());
@@ -135,19 +164,14 @@ impl Door {
             return Err(self.refuse(unasked(deed, "absent", bearer), about, Some(&keys)).await);
         }
         let rows = std::mem::take(&mut gathered.records);
-        let now = self.clock.now();
-        let mut scan =
-            Scan { door: self, deed, patient: *patient, keys: &keys, asked: &asked, now, denial: None, sees: false };
-        let found = scan.find(turn, rows).await?;
-        if found.page.is_empty() && found.counted.is_empty() {
-            let refusal = scan.refusal(bearer);
-            let sees = scan.sees;
-            let withheld = self.refuse(refusal, about, Some(&keys)).await;
-            // A bearer who sees something of the record is told that nothing of what was asked for is there.
-            let empty = matches!(withheld, Withheld::Hidden) && sees;
-            return if empty { Ok(nothing(wanted)) } else { Err(withheld) };
-        }
-        scan.show(turn, found, about, consents).await
+        Ok((Met { deed, about, keys, asked, consents, now: self.clock.now() }, rows))
+    }
+}
+
+impl Met {
+    pub(super) fn scan<'r>(&'r self, door: &'r Door) -> Scan<'r> {
+        let Self { deed, keys, asked, now, .. } = self;
+        Scan { door, deed: *deed, patient: keys.patient(), keys, asked, now: *now, denial: None, sees: false }
     }
 }
 
@@ -166,7 +190,7 @@ fn nothing(wanted: &Wanted) -> Page {
 }
 
 impl Scan<'_> {
-    async fn find(&mut self, turn: &Turn<'_>, rows: Vec<RecordRow>) -> Result<Found, Withheld> {
+    pub(super) async fn find(&mut self, turn: &Turn<'_>, rows: Vec<RecordRow>) -> Result<Found, Withheld> {
         let wanted = turn.wanted;
         let (answers, through) = self.answers(wanted).await?;
         let (most, counts) = (wanted.page(), wanted.counts());
@@ -217,7 +241,7 @@ impl Scan<'_> {
         Ok((answers, through))
     }
 
-    fn refusal(&self, bearer: &Bearer) -> Refusal {
+    pub(super) fn refusal(&self, bearer: &Bearer) -> Refusal {
         self.denial.as_ref().map_or_else(|| unasked(self.deed, "absent", bearer), denied)
     }
 
@@ -275,7 +299,7 @@ impl Scan<'_> {
     }
 
     /// Puts on record that the asker learns that these records are there; none is opened.
-    async fn tell(&self, mut told: Vec<RecordFacts>, about: &Personal) -> Result<Option<u64>, Withheld> {
+    pub(super) async fn tell(&self, mut told: Vec<RecordFacts>, about: &Personal) -> Result<Option<u64>, Withheld> {
         if told.is_empty() {
             return Ok(None);
         }

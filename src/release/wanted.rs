@@ -41,6 +41,28 @@ impl Wanted {
         Self { pairs: kept.map(|(_, pair)| pair).collect(), what: What::Search(Box::new(query)) }.bounded()
     }
 
+    /// What a record of `resource_type` has that must not be there yet, as the conditions of a conditional create say it
+    /// (FHIR R4 §3.1.0.8.1): conditions alone, at least one, and nothing about how an answer should look.
+    ///
+    /// # Errors
+    /// [`BadQuery`].
+    pub fn like(
+        resource_type: &str,
+        mut pairs: Vec<(String, String)>,
+        base: &str,
+        now: Timestamp,
+    ) -> Result<Self, BadQuery> {
+        const LOOKS: [&str; 8] =
+            ["_count", "_sort", "_summary", "_elements", "_total", "_format", "_include", "_revinclude"];
+        let looks = |name: &str| LOOKS.contains(&name.split(':').next().unwrap_or_default());
+        if pairs.is_empty() || pairs.iter().any(|(name, _)| looks(name)) {
+            return Err(BadQuery::Value("If-None-Exist"));
+        }
+        // All that match are found, and none is shown.
+        pairs.push(("_summary".to_owned(), "count".to_owned()));
+        Self::search(resource_type, pairs, base, now, Handling::Strict)
+    }
+
     /// All of a patient's record.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ mod signin;
 mod wire;
 
 mod anew;
+mod batched;
 mod canary;
 mod certified;
 mod described;

@@ -15,6 +15,7 @@ use crate::directory::{Client, Organisation, Party, Professional, Profile};
 use crate::fhir::Handling;
 use crate::id::{ClientId, ConsentId, DeedId, OrganisationId, PatientId, ProfessionalId, StatementId};
 use crate::identity::Identifier;
+use crate::intake::{Deposited, Receipt, Rejected, Task};
 
 use crate::ledger::{Act, Change, Ground, Personal, Placed};
 use crate::model::{
@@ -118,6 +119,20 @@ impl World {
 
     pub(super) async fn find(&self, value: &str) -> Option<PatientId> {
         self.house.patients.find(&identifier(value)).await.unwrap()
+    }
+
+    /// Takes in a batch that holds nothing but changes.
+    pub(super) async fn batch(&self, bearer: &Bearer, bytes: Vec<u8>) -> Vec<Result<Receipt, Rejected>> {
+        let Deposited::Each(tasks) = self.house.intake.deposit(bearer, bytes).await.unwrap() else { panic!("whole") };
+        let mut done = Vec::new();
+        for task in tasks {
+            done.push(match task {
+                Ok(Task::Take(reading, None)) => self.house.intake.take(bearer, reading).await,
+                Ok(other) => panic!("{other:?}"),
+                Err(rejected) => Err(rejected),
+            });
+        }
+        done
     }
 
     /// How many leaves the log has.

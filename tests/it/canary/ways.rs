@@ -12,6 +12,7 @@ const FHIR: &str = "Content-Type: application/fhir+json";
 
 const BODY: &str = r#"{"resourceType":"{type}","id":"{hidden}","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}}"#;
 const PATCHED: &str = r#"[{"op":"test","path":"/code/text","value":"{secret}"}]"#;
+const REMOVED: &str = r#"[{"op":"remove","path":"/note/0"},{"op":"replace","path":"/status","value":"final"}]"#;
 const CREATE: &str = r#"{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}}"#;
 
 macro_rules! batch {
@@ -96,11 +97,20 @@ pub const OF_ONE: &[Way] = &[
     ("PUT", "/fhir/{type}?_id={hidden}", &[FHIR], BODY),
     ("PATCH", "/fhir/{type}/{hidden}", &[PATCH], PATCHED),
     ("PATCH", "/fhir/{type}/{hidden}", &[PATCH, "If-Match: W/\"1\""], PATCHED),
+    ("PATCH", "/fhir/{type}/{hidden}", &[PATCH, "If-Match: W/\"7\""], PATCHED),
+    ("PATCH", "/fhir/{type}/{hidden}", &[PATCH, "If-Match: W/\"1\""], REMOVED),
+    ("PATCH", "/fhir/{type}/{hidden}", &["Content-Type: application/xml-patch+xml", "If-Match: W/\"1\""], "<diff/>"),
     ("PATCH", "/fhir/{type}?_id={hidden}", &[PATCH], PATCHED),
     ("DELETE", "/fhir/{type}/{hidden}", &[], ""),
     ("DELETE", "/fhir/{type}/{hidden}", &["If-Match: W/\"7\""], ""),
     ("DELETE", "/fhir/{type}?_id={hidden}", &[], ""),
     ("POST", "/fhir/{type}", &[FHIR, "If-None-Exist: _id={hidden}"], BODY),
+    ("POST", "/fhir/{type}", &[FHIR, "If-None-Exist: identifier=urn:secret|{secret}"], BODY),
+    ("POST", "/fhir/Observation", &[FHIR, "If-None-Exist: _id={hidden}"], CREATE),
+    ("POST", "/fhir/Observation", &[FHIR, "If-None-Exist: _id={seen},{hidden}"], CREATE),
+    ("POST", "/fhir/Observation", &[FHIR, "If-None-Exist: identifier=urn:secret|{secret}"], CREATE),
+    ("POST", "/fhir/Observation", &[FHIR, "If-None-Exist: value-quantity=gt70&date=1987"], CREATE),
+    ("POST", "/fhir/Observation", &[FHIR, "If-None-Exist: derived-from={type}/{hidden}"], CREATE),
     ("POST", "/fhir/{type}", &[FHIR], r#"{"resourceType":"{type}","id":"{hidden}"}"#),
     (
         "POST",
@@ -130,6 +140,30 @@ pub const OF_ONE: &[Way] = &[
         batch!("batch", r#""request":{"method":"GET","url":"{type}/{hidden}","ifNoneMatch":"W/\"1\""}"#),
     ),
     ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"GET","url":"{type}/{hidden}/_history/1"}"#)),
+    (
+        "POST",
+        "/fhir",
+        &[FHIR],
+        batch!("batch", r#""request":{"method":"GET","url":"{type}?patient=Patient/{patient}&_id={hidden}"}"#),
+    ),
+    (
+        "POST",
+        "/fhir",
+        &[FHIR],
+        batch!(
+            "batch",
+            r#""resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{patient}"}},"request":{"method":"POST","url":"Observation","ifNoneExist":"_id={hidden}"}"#
+        ),
+    ),
+    (
+        "POST",
+        "/fhir",
+        &[FHIR],
+        batch!(
+            "batch",
+            r#""resource":{"resourceType":"Binary","contentType":"application/json-patch+json","data":"W3sib3AiOiJyZW1vdmUiLCJwYXRoIjoiL25vdGUvMCJ9XQ=="},"request":{"method":"PATCH","url":"{type}/{hidden}","ifMatch":"W/\"1\""}"#
+        ),
+    ),
     ("POST", "/fhir", &[FHIR], batch!("batch", r#""request":{"method":"DELETE","url":"{type}/{hidden}"}"#)),
     ("POST", "/fhir", &[FHIR], batch!("transaction", r#""request":{"method":"GET","url":"{type}/{hidden}"}"#)),
     (
