@@ -322,6 +322,7 @@ impl Rooms {
         sessions: &Arc<Sessions>,
         grants: &Arc<Grants>,
         patients: &Arc<Patients>,
+        logins: &Logins,
     ) -> Authorizer {
         Authorizer {
             issuer: Arc::clone(issuer),
@@ -344,6 +345,7 @@ impl Rooms {
                 ledger: self.ledger.clone(),
             },
             par_url: format!("{}/oauth/par", self.config.issuer()),
+            acr: logins.acr(),
         }
     }
 
