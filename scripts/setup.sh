@@ -86,26 +86,26 @@ need_component() {
     rustup component add "$component"
 }
 
-# Fetches the certified OpenID provider that tests sign in at into the folder $1, as its lock file says byte for byte.
-# Without network or a Node.js that runs it, says so; the tests then skip what needs it.
-fetch_oidc_provider() {
-    local folder=$1 from=tests/oidc-provider node
+# Fetches what the npm lock file in the folder $1 names, byte for byte, into the folder $2; what needs it is $3.
+# Without network or a Node.js that runs it, says so; what needs it is then skipped.
+fetch_from_npm() {
+    local from=$1 folder=$2 node
     [[ -d $folder/node_modules ]] && cmp -s "$from/package-lock.json" "$folder/fetched" && return
-    # In a shell of its own: without these packages only those tests are missed.
+    # In a shell of its own: without these packages only what needs them is missed.
     (need_packages nodejs npm) || true
     node=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
     if ((${node:-0} < 20)); then
-        say "Skipping sign-in at oidc-provider: it needs Node.js 20 or later, this is ${node:-none}"
+        say "Skipping $3: it needs Node.js 20 or later, this is ${node:-none}"
         return
     fi
     mkdir -p "$folder"
     rm -f "$folder/fetched"
     cp "$from/package.json" "$from/package-lock.json" "$folder/"
-    if (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1); then
+    if (cd "$folder" && npm ci --ignore-scripts --omit=optional --no-audit --no-fund >npm.log 2>&1); then
         cp "$from/package-lock.json" "$folder/fetched"
     else
         rm -rf "$folder/node_modules"
-        say "Skipping sign-in at oidc-provider: npm could not fetch it ($(tail -n1 "$folder/npm.log"))"
+        say "Skipping $3: npm could not fetch it ($(grep -m1 "npm error" "$folder/npm.log" || tail -n1 "$folder/npm.log"))"
     fi
 }
 

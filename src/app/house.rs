@@ -255,6 +255,7 @@ impl House {
         let (bid, waiting) = telling::queue();
         let (issuer, sessions, grants) =
             (Arc::new(rooms.issuer(&possession)), Arc::new(rooms.sessions(bid)), Arc::new(rooms.grants()));
+        let logins = Arc::new(rooms.logins(&patients, &sessions)?);
         let telling = Telling::begin(waiting, rooms.farewells(&issuer));
         let house = Self {
             publisher: Arc::new(rooms.publisher()?),
@@ -264,9 +265,9 @@ impl House {
             projection: Arc::new(rooms.projection(&consents)),
             consents,
             masking: Arc::new(rooms.masking()),
-            authorizer: Arc::new(rooms.authorizer(&issuer, &sessions, &grants, &patients)),
+            authorizer: Arc::new(rooms.authorizer(&issuer, &sessions, &grants, &patients, &logins)),
             authenticator: Arc::new(rooms.authenticator(&possession, &grants)),
-            logins: Arc::new(rooms.logins(&patients, &sessions)?),
+            logins,
             issuer,
             sessions,
             grants,

@@ -307,6 +307,7 @@ impl Rooms {
         sessions: &Arc<Sessions>,
         grants: &Arc<Grants>,
         patients: &Arc<Patients>,
+        logins: &Logins,
     ) -> Authorizer {
         Authorizer {
             issuer: Arc::clone(issuer),
@@ -329,6 +330,7 @@ impl Rooms {
                 ledger: self.ledger.clone(),
             },
             par_url: format!("{}/oauth/par", self.config.issuer()),
+            acr: logins.acr(),
         }
     }
 

@@ -158,6 +158,7 @@ async fn introduce(cast: &Cast, outside: &Outside, folder: &std::path::Path) -> 
             outside.address, patient.id
         ));
     }
+    say(format_args!("How to connect software: docs/integrate.md; all interfaces but FHIR: {}/docs", outside.address));
     say("The whole story, told by itself: garant tour. Ctrl-C ends the demonstration.");
     Ok(())
 }

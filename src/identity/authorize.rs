@@ -31,6 +31,8 @@ const ANSWER_SECONDS: i64 = 600;
 pub const CODE_SECONDS: i64 = 60;
 /// How long a grant lives that outlives its session, in seconds.
 pub const OFFLINE_SECONDS: i64 = 90 * 86_400;
+/// The level of authentication that is asked for is not reached (OpenID Connect Core Unmet Authentication Requirements).
+const UNMET: &str = "unmet_authentication_requirements";
 /// How many patients a professional may name in vain before the request is over.
 const MOST_TRIES: i64 = 5;
 
@@ -48,13 +50,20 @@ pub struct Authorizer {
     pub picker: Picker,
     /// The URL of the PAR endpoint, to which proofs of possession are bound.
     pub par_url: String,
+    /// The levels at which people can be identified here; empty: any that a provider says.
+    pub acr: Vec<String>,
 }
 
 /// What happens next in the browser.
 #[derive(Debug)]
 pub enum Visit {
     /// The person must be identified first.
-    SignIn,
+    SignIn {
+        /// Though they are signed in.
+        anew: bool,
+        /// As surely as any of these says, parted by spaces; empty: at all.
+        acr: String,
+    },
     /// The person is asked.
     Ask(Box<Page>),
 }
@@ -154,6 +163,9 @@ impl Authorizer {
             }
             wish.bound_to = Some(key);
         }
+        if !self.reaches(&wish) {
+            return Err(Refusal::Pushed(UNMET));
+        }
         self.keep(&wish).await
     }
 
@@ -164,7 +176,16 @@ impl Authorizer {
     pub async fn take(&self, request: &AuthorizationRequest<'_>) -> Result<String, NotAsked> {
         let client = self.named(request.client_id).await?;
         let wish = request.check(&client, false, &self.issuer.audience, self.issuer.clock.now())?;
+        if !self.reaches(&wish) {
+            return Err(wish.back(UNMET));
+        }
         self.keep(&wish).await.map_err(|_| NotAsked::Unavailable)
+    }
+
+    /// Whether anybody here could be identified as surely as is asked.
+    fn reaches(&self, wish: &Wish) -> bool {
+        let known = |acr| self.acr.iter().any(|known| known == acr);
+        wish.acr.is_empty() || self.acr.is_empty() || wish.acr.split(' ').any(known)
     }
 
     async fn keep(&self, wish: &Wish) -> Result<String, Refusal> {
@@ -196,18 +217,22 @@ impl Authorizer {
             None => None,
         };
         let now = self.issuer.clock.now();
-        let signed = signed.filter(|signed| {
-            // Whoever was identified after the request was made is fresh enough for any demand.
-            let old = wish.max_age.is_some_and(|age| signed.auth_time.plus_secs(age) < now);
-            signed.auth_time >= wish.made || !(old || wish.prompt == Prompt::Login)
-        });
-        match (signed, wish.prompt) {
+        let (fits, sure) = match &signed {
+            Some(signed) => (wish.is_fresh(signed, now) && wish.is_sure(signed), wish.is_sure(signed)),
+            None => (false, true),
+        };
+        // Whoever comes from signing in for this very request cannot do better: sent again, they would go in circles.
+        if signed.as_ref().is_some_and(|signed| signed.since >= wish.made && !sure) {
+            return Err(wish.back(UNMET));
+        }
+        let anew = signed.is_some() || wish.prompt == Prompt::Login || wish.max_age.is_some();
+        match (signed.filter(|_| fits), wish.prompt) {
             (None, Prompt::None) => Err(wish.back("login_required")),
             (Some(_), Prompt::None) => Err(wish.back("interaction_required")),
             (None, Prompt::Any | Prompt::Login) => {
                 let until = wish.made.plus_secs(ANSWER_SECONDS);
                 self.vouchers.prolong(&voucher, until).await.map_err(|_| NotAsked::Unavailable)?;
-                Ok(Visit::SignIn)
+                Ok(Visit::SignIn { anew, acr: wish.acr })
             }
             (Some(signed), Prompt::Any | Prompt::Login) => {
                 let until = wish.made.plus_secs(ANSWER_SECONDS);

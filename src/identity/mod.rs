@@ -36,7 +36,9 @@ pub use farewell::{Bid, Farewell, Farewells, Untold};
 pub use grant::{GrantError, Grants};
 pub use issue::{Issued, Issuer, PROFESSIONS, Refusal, TokenRequest};
 pub use listing::Listed;
-pub use login::{Answer, ClaimNames, Kind, LONGEST_ATTEMPT_SECONDS, LoginError, Logins, NotEnded, Sent, Way, Welcome};
+pub use login::{
+    Answer, ClaimNames, Demand, Kind, LONGEST_ATTEMPT_SECONDS, LoginError, Logins, NotEnded, Sent, Way, Welcome,
+};
 pub use patients::{Identifier, PatientError, Patients};
 pub use picker::Picker;
 pub use possession::{PERIOD_SECONDS, Possession, Unproved};

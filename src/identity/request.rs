@@ -1,5 +1,6 @@
 //! Authorization requests: checked once, kept sealed until they are answered (RFC 6749 §4.1.1, RFC 9126, RFC 7636).
 
+use super::session::SignedIn;
 use crate::clock::Timestamp;
 use crate::directory::{Client, Profile};
 use crate::id::ClientId;
@@ -36,6 +37,8 @@ pub struct AuthorizationRequest<'r> {
     pub prompt: Option<&'r str>,
     /// `max_age`
     pub max_age: Option<&'r str>,
+    /// `acr_values`
+    pub acr_values: Option<&'r str>,
     /// `dpop_jkt` (RFC 9449 §10)
     pub dpop_jkt: Option<&'r str>,
     /// `purpose_of_use`: a code of HL7 v3 PurposeOfUse, for professionals.
@@ -77,6 +80,8 @@ pub(super) struct Wish {
     pub(super) purpose: Purpose,
     pub(super) max_age: Option<i64>,
     pub(super) prompt: Prompt,
+    /// Levels of authentication, any of which will do, parted by spaces; empty: any at all.
+    pub(super) acr: String,
     pub(super) made: Timestamp,
 }
 
@@ -94,6 +99,9 @@ pub(super) enum Prompt {
 const LONGEST_SCOPE: usize = 2048;
 const LONGEST_STATE: usize = 2048;
 const LONGEST_NONCE: usize = 512;
+const LONGEST_ACR: usize = 256;
+/// How far a provider's clock may be behind ours, in seconds.
+const BEHIND_SECONDS: i64 = 10;
 
 impl AuthorizationRequest<'_> {
     /// Checks the request of `client` against its enrolment.
@@ -127,12 +135,9 @@ impl AuthorizationRequest<'_> {
         self.meant_for_us(client.profile, base).map_err(back)?;
         let scope = self.scope.filter(|s| s.len() <= LONGEST_SCOPE).ok_or_else(|| back("invalid_scope"))?;
         let optional = |wrong: bool| if wrong { Err(back("invalid_request")) } else { Ok(()) };
-        let prompt = match self.prompt {
-            None | Some("consent" | "select_account") => Prompt::Any,
-            Some("login") => Prompt::Login,
-            Some("none") => Prompt::None,
-            Some(_) => return Err(back("invalid_request")),
-        };
+        let prompt = Prompt::read(self.prompt).ok_or_else(|| back("invalid_request"))?;
+        let acr = self.acr_values.unwrap_or_default();
+        optional(acr.len() > LONGEST_ACR)?;
         let max_age = self.max_age.map(str::parse::<i64>).transpose().map_err(|_| back("invalid_request"))?;
         optional(max_age.is_some_and(|age| age < 0))?;
         let bound_to = self.dpop_jkt.map(str::parse).transpose().map_err(|_| back("invalid_request"))?;
@@ -148,6 +153,7 @@ impl AuthorizationRequest<'_> {
             purpose,
             max_age,
             prompt,
+            acr: acr.to_owned(),
             made: now,
         })
     }
@@ -176,13 +182,40 @@ impl AuthorizationRequest<'_> {
     }
 }
 
+impl Prompt {
+    /// Reads `prompt`: words parted by spaces; of `none`, nothing else (OpenID Connect Core §3.1.2.1). Consent is
+    /// always asked for, and whoever is to choose an account signs in anew.
+    fn read(text: Option<&str>) -> Option<Self> {
+        let words: Vec<&str> = text.unwrap_or_default().split(' ').filter(|w| !w.is_empty()).collect();
+        match words[..] {
+            ["none"] => Some(Self::None),
+            _ if words.iter().any(|w| !matches!(*w, "login" | "consent" | "select_account")) => None,
+            _ if words.iter().any(|w| *w != "consent") => Some(Self::Login),
+            _ => Some(Self::Any),
+        }
+    }
+}
+
 impl Wish {
+    /// Whether a person is as surely identified as is asked.
+    pub(super) fn is_sure(&self, signed: &SignedIn) -> bool {
+        self.acr.is_empty() || self.acr.split(' ').any(|acr| acr == signed.acr)
+    }
+
+    /// Whether a person was identified as lately as is asked. Whoever came by a login of their own after the request
+    /// was made is, however long they then look at the page; a login at which the provider asked nothing is none.
+    pub(super) fn is_fresh(&self, signed: &SignedIn, now: Timestamp) -> bool {
+        let anew = signed.since >= self.made && signed.auth_time.plus_secs(BEHIND_SECONDS) >= self.made;
+        let old = self.max_age.is_some_and(|age| signed.auth_time.plus_secs(age) < now);
+        anew || !(old || self.prompt == Prompt::Login)
+    }
+
     /// The text that is sealed.
     pub(super) fn to_text(&self) -> String {
         serde_json::json!({
             "client": self.client.to_string(), "redirect": self.redirect, "scope": self.scope, "state": self.state,
             "nonce": self.nonce, "challenge": self.challenge, "jkt": self.bound_to.map(|t| t.to_string()),
-            "purpose": self.purpose.code(), "max_age": self.max_age, "made": self.made.0,
+            "purpose": self.purpose.code(), "max_age": self.max_age, "acr": self.acr, "made": self.made.0,
             "prompt": match self.prompt { Prompt::Any => "", Prompt::Login => "login", Prompt::None => "none" },
         })
         .to_string()
@@ -203,6 +236,7 @@ impl Wish {
             bound_to: tree.text_of("jkt").map(str::parse).transpose().ok()?,
             purpose: tree.text_of("purpose")?.parse().ok()?,
             max_age: tree.int_of("max_age"),
+            acr: maybe("acr")?,
             prompt: match tree.text_of("prompt")? {
                 "login" => Prompt::Login,
                 "none" => Prompt::None,
@@ -274,7 +308,8 @@ mod tests {
         let wish = check(&AuthorizationRequest {
             dpop_jkt: Some(CHALLENGE),
             max_age: Some("60"),
-            prompt: Some("login"),
+            acr_values: Some("eidas3 eidas2"),
+            prompt: Some("login consent"),
             purpose: Some("COC"),
             resource: Some("https://garant.example/fhir/"),
             ..good()
@@ -343,6 +378,24 @@ mod tests {
         ];
         for (code, request) in cases {
             assert_eq!(error(&request), code, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn oi_07_prompts_are_read_word_by_word_and_none_stands_alone() {
+        let read = |text| check(&AuthorizationRequest { prompt: Some(text), ..good() }).map(|wish| wish.prompt);
+        for (text, prompt) in [
+            ("", Prompt::Any),
+            ("consent", Prompt::Any),
+            ("login", Prompt::Login),
+            ("consent login", Prompt::Login),
+            ("select_account", Prompt::Login),
+            ("none", Prompt::None),
+        ] {
+            assert_eq!(read(text).unwrap(), prompt, "{text}");
+        }
+        for wrong in ["none login", "consent none", "create", "LOGIN", "login,consent"] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

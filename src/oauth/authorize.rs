@@ -40,9 +40,10 @@ async fn begin(server: &Server, headers: &HeaderMap, text: &str) -> Response<Bod
     };
     match server.authorizer.visit(request.client_id, reference, server.session(headers).as_deref()).await {
         Ok(Visit::Ask(asked)) => page::ask(&asked),
-        Ok(Visit::SignIn) => {
+        Ok(Visit::SignIn { anew, acr }) => {
             let on = ours(request.client_id.unwrap_or_default(), reference);
-            go(&format!("/login?continue={}", escaped(&on)))
+            let acr = if acr.is_empty() { String::new() } else { format!("&acr={}", escaped(&acr)) };
+            go(&format!("/login?continue={}{}{acr}", escaped(&on), if anew { "&anew=1" } else { "" }))
         }
         Err(not) => refuse(server, not),
     }

@@ -91,6 +91,7 @@ impl<'t> Form<'t> {
             resource: self.get("resource"),
             prompt: self.get("prompt"),
             max_age: self.get("max_age"),
+            acr_values: self.get("acr_values"),
             dpop_jkt: self.get("dpop_jkt"),
             purpose: self.get("purpose_of_use"),
             request_uri: self.get("request_uri"),

@@ -39,12 +39,13 @@ pub(super) async fn smart(State(server): State<Arc<Server>>) -> Response<Body> {
 }
 
 fn written(server: &Server, form: Form) -> String {
-    let told = table(&server.issuer.issuer).into_iter().filter(|(_, forms, _)| forms.contains(&form));
+    let told =
+        table(&server.issuer.issuer, &server.authorizer.acr).into_iter().filter(|(_, forms, _)| forms.contains(&form));
     Value::Object(told.map(|(name, _, value)| (name.to_owned(), value)).collect()).to_string()
 }
 
 /// What is served. `require_pushed_authorization_requests` is not true for all: each client's profile decides.
-fn table(issuer: &str) -> Vec<(&'static str, &'static [Form], Value)> {
+fn table(issuer: &str, acr: &[String]) -> Vec<(&'static str, &'static [Form], Value)> {
     const BOTH: &[Form] = &[Form::Server, Form::Smart];
     const SERVER: &[Form] = &[Form::Server];
     const SMART: &[Form] = &[Form::Smart];
@@ -78,6 +79,7 @@ fn table(issuer: &str) -> Vec<(&'static str, &'static [Form], Value)> {
         ("id_token_signing_alg_values_supported", SERVER, json!(["ES256"])),
         ("backchannel_logout_supported", SERVER, json!(true)),
         ("backchannel_logout_session_supported", SERVER, json!(true)),
+        ("acr_values_supported", SERVER, json!(acr)),
         ("prompt_values_supported", SERVER, json!(["none", "login", "consent", "select_account"])),
         ("capabilities", SMART, json!(CAPABILITIES)),
     ]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use openidconnect::core::{CoreAuthenticationFlow, CoreClient};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient};
 use openidconnect::{
     AuthenticationContextClass, AuthorizationCode, ClientId, CsrfToken, LanguageTag, Nonce, OAuth2TokenResponse as _,
     PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse as _,
@@ -10,6 +10,7 @@ use openidconnect::{
 
 use super::known::Metadata;
 use super::{Arrival, Provider, Unproved};
+use crate::clock::Timestamp;
 
 /// What a person is sent to the provider with.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +25,11 @@ pub struct Ask<'a> {
     pub verifier: &'a str,
     /// The language of the pages, `fr` or `en`.
     pub language: &'a str,
-    /// Requires an authentication at most so many seconds old.
-    pub max_age: Option<i64>,
+    /// Requires an authentication after this moment.
+    pub after: Option<Timestamp>,
+    /// Levels of authentication that are wanted, parted by spaces; of those configured, the ones among them are asked
+    /// for, or all.
+    pub acr: &'a str,
 }
 
 /// How we show the provider who we are.
@@ -72,11 +76,14 @@ impl Provider {
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
             .add_scopes(self.settings.scopes.iter().cloned().map(Scope::new))
             .add_ui_locale(LanguageTag::new(ask.language.to_owned()));
-        for acr in &self.settings.acr {
+        let wanted = |acr: &&String| ask.acr.split(' ').any(|wanted| wanted == *acr);
+        let none = !self.settings.acr.iter().any(|acr| wanted(&acr));
+        for acr in self.settings.acr.iter().filter(|acr| none || wanted(acr)) {
             request = request.add_auth_context_value(AuthenticationContextClass::new(acr.clone()));
         }
-        if let Some(age) = ask.max_age.and_then(|age| u64::try_from(age).ok()) {
-            request = request.set_max_age(Duration::from_secs(age));
+        if ask.after.is_some() {
+            // Either alone is enough; providers in the field heed one or the other.
+            request = request.set_max_age(Duration::ZERO).add_prompt(CoreAuthPrompt::Login);
         }
         Ok(request.url().0.to_string())
     }

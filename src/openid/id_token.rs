@@ -90,7 +90,7 @@ impl Provider {
         let (header, tree) = (read(&header)?, read(&payload)?);
         let known = self.known_for(header.text_of("kid")).await?;
         let now = self.clock.now();
-        let verifier = self.verifier(&known, now, ask.max_age)?;
+        let verifier = self.verifier(&known, now, ask.after)?;
         let claims = token.claims(&verifier, &Nonce::new(ask.nonce.to_owned())).map_err(Unproved::refused)?;
         self.ours(claims)?;
         if let Some(hash) = claims.access_token_hash() {
@@ -122,7 +122,7 @@ impl Provider {
         &self,
         known: &Metadata,
         now: Timestamp,
-        max_age: Option<i64>,
+        after: Option<Timestamp>,
     ) -> Result<CoreIdTokenVerifier<'_>, Unproved> {
         let issuer =
             IssuerUrl::new(self.settings.issuer.clone()).map_err(|_| Unproved::Settings("the issuer is not a URL"))?;
@@ -136,10 +136,13 @@ impl Provider {
                 let reached = acr.is_some_and(|acr| self.settings.acr.iter().any(|wanted| wanted == acr.as_str()));
                 if reached || self.settings.acr.is_empty() { Ok(()) } else { Err("acr not reached".to_owned()) }
             })
-            .set_auth_time_verifier_fn(move |time| match (time, max_age) {
+            .set_auth_time_verifier_fn(move |time| match (time.map(Timestamp::from), after) {
                 (_, None) => Ok(()),
                 (None, Some(_)) => Err("auth_time missing".to_owned()),
-                (Some(time), Some(age)) => recent(time, now, age.saturating_add(AHEAD_SECONDS), "auth_time"),
+                (Some(at), Some(after)) => {
+                    let fits = at.plus_secs(AHEAD_SECONDS) >= after && at <= now.plus_secs(AHEAD_SECONDS);
+                    if fits { Ok(()) } else { Err("auth_time".to_owned()) }
+                }
             });
         Ok(verifier)
     }

@@ -98,6 +98,12 @@ impl Provider {
         &self.settings.client_id
     }
 
+    /// The levels of authentication that will do; empty: any.
+    #[must_use]
+    pub fn acr(&self) -> &[String] {
+        &self.settings.acr
+    }
+
     /// Where its endpoints may be: the only places to which a page of ours sends a browser.
     #[must_use]
     pub fn origins(&self) -> &[String] {

@@ -13,7 +13,7 @@ use super::logout::account;
 use super::pages::{Choice, On, Said, show, trouble};
 use crate::chance::{self, NoChance};
 use crate::http::{Fields, SESSION, english, form_token, is_own_form, see_other};
-use crate::identity::{Answer, Kind, LoginError, Logins};
+use crate::identity::{Answer, Demand, Kind, LoginError, Logins};
 
 /// The cookie of an attempt to sign in.
 const ATTEMPT: &str = "login";
@@ -33,7 +33,10 @@ pub(super) async fn choose(
     let query = Fields::read(&query.unwrap_or_default()).unwrap_or_default();
     let english = english(query.get("lang"), &headers);
     let go_on = local(query.get("continue"));
-    if let Some(cookie) = sign_in.cookies.read(&headers, SESSION)
+    // Software may ask for a person who is signed in to be identified once more.
+    let anew = query.get("anew").is_some();
+    if !anew
+        && let Some(cookie) = sign_in.cookies.read(&headers, SESSION)
         && let Ok(Some(signed_in)) = sign_in.sessions.current(&cookie).await
     {
         return account(&sign_in, &signed_in, &form_token(&cookie), go_on, english).await;
@@ -57,6 +60,8 @@ pub(super) async fn choose(
         patients: patients.is_ok(),
         professionals: professionals.is_ok(),
         first: query.get("first").is_some(),
+        anew,
+        acr: levels(query.get("acr")),
         token: &form_token(&form),
         go_on,
     };
@@ -84,7 +89,8 @@ pub(super) async fn start(State(sign_in): State<Arc<SignIn>>, headers: HeaderMap
         Some(_) | None => return trouble(&LoginError::NotOffered, english),
     };
     let invitation = fields.get("invitation").filter(|code| !code.trim().is_empty());
-    match sign_in.logins.depart(kind, english, local(fields.get("continue")), invitation).await {
+    let demand = Demand { anew: fields.get("anew") == Some("1"), acr: levels(fields.get("acr")) };
+    match sign_in.logins.depart(kind, english, local(fields.get("continue")), invitation, demand).await {
         Ok(sent) => {
             let mut response = see_other(&sent.location);
             put(&mut response, sign_in.cookies.set(ATTEMPT, &sent.cookie));
@@ -131,6 +137,11 @@ pub(super) async fn callback(
         put(&mut response, sign_in.cookies.set(HINT, &welcome.hint));
     }
     response
+}
+
+/// Levels of authentication as they stand in a query or form; none when there are too many to pass on.
+fn levels(text: Option<&str>) -> &str {
+    text.filter(|text| text.len() <= 256).unwrap_or_default()
 }
 
 fn fresh(sign_in: &SignIn) -> Result<String, NoChance> {

@@ -20,6 +20,10 @@ pub(super) struct Choice<'p> {
     pub(super) professionals: bool,
     /// Whether the field for an invitation is open.
     pub(super) first: bool,
+    /// Whether whoever is signed in is to be identified once more.
+    pub(super) anew: bool,
+    /// The levels of authentication that are asked for, or empty.
+    pub(super) acr: &'p str,
     pub(super) token: &'p str,
     pub(super) go_on: &'p str,
 }

@@ -107,7 +107,7 @@ impl App {
     pub async fn page(&self, house: &House, reference: &str, cookie: &str) -> Page {
         match house.authorizer.visit(Some(&self.client.to_string()), reference, Some(cookie)).await.unwrap() {
             Visit::Ask(page) => *page,
-            Visit::SignIn => panic!("nobody is signed in"),
+            Visit::SignIn { .. } => panic!("nobody is signed in"),
         }
     }
 

@@ -72,7 +72,7 @@ fn sm_15_sm_19_a_patient_allows_an_app_and_its_token_reads_their_record_and_no_o
         // Nobody signed in is sent to sign in, and may come back to the same request more than once (FA-07).
         let id = app.client.to_string();
         for cookie in [None, Some("x"), None] {
-            assert!(matches!(house.authorizer.visit(Some(&id), &reference, cookie).await, Ok(Visit::SignIn)));
+            assert!(matches!(house.authorizer.visit(Some(&id), &reference, cookie).await, Ok(Visit::SignIn { .. })));
         }
         let page = app.page(house, &reference, &cookie).await;
         assert_eq!(page.scopes, ["patient/Condition.rs", "patient/Observation.rs"]);
@@ -498,7 +498,10 @@ fn oa_47_a_page_is_answered_once_in_its_own_session_and_offers_no_more_than_it_s
             let cookie = house.sessions.start(&earlier).await.unwrap().expose().clone();
             let request = AuthorizationRequest { prompt, max_age, ..request(&id, "patient/*.rs") };
             let reference = house.authorizer.take(&request).await.unwrap();
-            assert!(matches!(house.authorizer.visit(Some(&id), &reference, Some(&cookie)).await, Ok(Visit::SignIn)));
+            assert!(matches!(
+                house.authorizer.visit(Some(&id), &reference, Some(&cookie)).await,
+                Ok(Visit::SignIn { .. })
+            ));
             let anew = sign_in(house, Person::Patient(me.id)).await;
             assert!(matches!(house.authorizer.visit(Some(&id), &reference, Some(&anew)).await, Ok(Visit::Ask(_))));
         }

@@ -35,6 +35,7 @@ mod sessions;
 mod signin;
 mod wire;
 
+mod anew;
 mod batched;
 mod canary;
 mod certified;

@@ -67,16 +67,16 @@ fn with_provider(config: &mut Config, issuer: &str, folder: &std::path::Path) {
 }
 
 /// A house whose people sign in at a lying provider, and the provider.
-struct Stage {
-    idp: Arc<Idp>,
-    open: Open,
-    served: Served,
-    base: String,
+pub struct Stage {
+    pub idp: Arc<Idp>,
+    pub open: Open,
+    pub served: Served,
+    pub base: String,
 }
 
 /// Runs `test` on each engine with a lying provider.
 #[expect(clippy::needless_pass_by_value, reason = "a test hands its closure over")]
-fn each_lying(name: &str, test: impl AsyncFn(&Home, &Stage)) {
+pub fn each_lying(name: &str, test: impl AsyncFn(&Home, &Stage)) {
     each_with(name, at_a_port, async |home| {
         let idp = Idp::start().await;
         let open = home.found().await;
@@ -95,7 +95,7 @@ fn each_lying(name: &str, test: impl AsyncFn(&Home, &Stage)) {
 
 impl Stage {
     /// A patient whose account is linked.
-    async fn linked(&self) -> Patient {
+    pub async fn linked(&self) -> Patient {
         let house = &self.open.house;
         let patient = Patient::enrol(house).await;
         let code = house.patients.invite(patient.id, 1).await.unwrap();
@@ -106,7 +106,7 @@ impl Stage {
     }
 
     /// A login from a fresh browser, to its end.
-    async fn login(&self, kind: &str) -> (Browser, Page) {
+    pub async fn login(&self, kind: &str) -> (Browser, Page) {
         let mut browser = Browser::default();
         let page = begin(&mut browser, &self.base, kind, None, None).await;
         (browser, page)

@@ -22,20 +22,22 @@ pub(super) struct Attempt {
     pub(super) english: bool,
     pub(super) go_on: String,
     pub(super) invitation: Option<InvitationTag>,
+    /// Whether the provider must ask them, though it knows them already.
+    pub(super) anew: bool,
     secret: [u8; 32],
 }
 
 impl Attempt {
     /// A fresh attempt that will go on at the local path `go_on`.
     pub(super) fn new(
-        kind: Kind,
+        (kind, anew): (Kind, bool),
         english: bool,
         go_on: String,
         invitation: Option<InvitationTag>,
         (now, chance): (Timestamp, &dyn Chance),
     ) -> Result<Self, NoChance> {
         let expires = now.plus_secs(LONGEST_ATTEMPT_SECONDS);
-        Ok(Self { kind, expires, english, go_on, invitation, secret: chance::bytes(chance)? })
+        Ok(Self { kind, expires, english, go_on, invitation, anew, secret: chance::bytes(chance)? })
     }
 
     /// Reads the cookie back.
@@ -49,13 +51,14 @@ impl Attempt {
             _ => return None,
         };
         let english = next()? == "en";
+        let anew = next()? == "anew";
         let expires = Timestamp(next()?.parse().ok()?);
         let go_on = String::from_utf8(base64url::decode(next()?).ok()?).ok()?;
         let invitation = match next()? {
             "" => None,
             text => Some(base64url::decode_exact(text).ok()?),
         };
-        next().is_none().then_some(Self { kind, expires, english, go_on, invitation, secret })
+        next().is_none().then_some(Self { kind, expires, english, go_on, invitation, anew, secret })
     }
 
     /// The cookie's value.
@@ -68,7 +71,13 @@ impl Attempt {
         let invitation = self.invitation.map_or_else(String::new, |tag| base64url::encode(&tag));
         let (kind, language) = (self.kind.word(), if self.english { "en" } else { "fr" });
         let go_on = base64url::encode(self.go_on.as_bytes());
-        format!("{kind}.{language}.{}.{go_on}.{invitation}", self.expires.0)
+        let anew = if self.anew { "anew" } else { "" };
+        format!("{kind}.{language}.{anew}.{}.{go_on}.{invitation}", self.expires.0)
+    }
+
+    /// Since when the person must have authenticated at the provider.
+    pub(super) fn after(&self) -> Option<Timestamp> {
+        self.anew.then(|| self.expires.plus_secs(LONGEST_ATTEMPT_SECONDS.saturating_neg()))
     }
 
     /// `state`: bound to everything in the attempt, the provider too (mix-up, RFC 9700 §4.4).
@@ -108,7 +117,8 @@ mod tests {
 
     fn attempt(seed: u64) -> Attempt {
         let chance = SeededChance::new(seed);
-        Attempt::new(Kind::Patient, false, "/a?b=é.".to_owned(), Some([7; 32]), (Timestamp(5), &chance)).unwrap()
+        Attempt::new((Kind::Patient, true), false, "/a?b=é.".to_owned(), Some([7; 32]), (Timestamp(5), &chance))
+            .unwrap()
     }
 
     #[test]
@@ -129,6 +139,7 @@ mod tests {
         let others = [
             Attempt { kind: Kind::Professional, ..one.clone() },
             Attempt { english: true, ..one.clone() },
+            Attempt { anew: false, ..one.clone() },
             Attempt { expires: Timestamp(6), ..one.clone() },
             Attempt { go_on: "/b".to_owned(), ..one.clone() },
             Attempt { invitation: None, ..one.clone() },

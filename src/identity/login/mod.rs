@@ -123,6 +123,15 @@ pub enum LoginError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// How a person must be identified.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Demand<'r> {
+    /// Though the provider knows them already.
+    pub anew: bool,
+    /// As surely as any of these says, parted by spaces; empty: as is configured.
+    pub acr: &'r str,
+}
+
 /// A person sent to their provider.
 pub struct Sent {
     /// Where to.
@@ -167,6 +176,20 @@ impl Logins {
         way.as_ref().ok_or(LoginError::NotOffered)
     }
 
+    /// The levels at which people can be identified; empty when a provider's word will do whatever it is.
+    #[must_use]
+    pub fn acr(&self) -> Vec<String> {
+        let ways = [&self.patients_way, &self.professionals_way];
+        let lists: Vec<&[String]> = ways.into_iter().flatten().map(|way| way.provider.acr()).collect();
+        if lists.iter().any(|list| list.is_empty()) {
+            return Vec::new();
+        }
+        let mut all = lists.concat();
+        all.sort();
+        all.dedup();
+        all
+    }
+
     /// Sends a person to their provider; they will come back to go on at the local path `go_on`.
     ///
     /// # Errors
@@ -177,13 +200,14 @@ impl Logins {
         english: bool,
         go_on: &str,
         invitation: Option<&str>,
+        demand: Demand<'_>,
     ) -> Result<Sent, LoginError> {
         let way = self.way(kind)?;
         let invitation: Option<InvitationTag> = invitation.map(|typed| self.patients.invitation_tag(typed));
         let with = (self.clock.now(), &*self.chance);
-        let attempt = Attempt::new(kind, english, go_on.to_owned(), invitation, with)?;
+        let attempt = Attempt::new((kind, demand.anew), english, go_on.to_owned(), invitation, with)?;
         let values = Values::of(&attempt, &self.base_url);
-        let location = way.provider.authorize(&values.ask(english)).await?;
+        let location = way.provider.authorize(&Ask { acr: demand.acr, ..values.ask(&attempt) }).await?;
         Ok(Sent { location, cookie: attempt.cookie() })
     }
 
@@ -235,7 +259,7 @@ impl Logins {
         let names = &way.claims;
         let all = [names.national_id.as_str(), &names.role, &names.organisation];
         let wanted: &[&str] = if attempt.kind == Kind::Professional { &all } else { &[] };
-        let ask = values.ask(attempt.english);
+        let ask = values.ask(attempt);
         Ok(way.provider.redeem(&Redeem { ask, code, issuer: answer.issuer, credential, wanted }).await?)
     }
 
@@ -303,14 +327,15 @@ impl Values {
         Self { redirect_uri, state: attempt.state(), nonce: attempt.nonce(), verifier: attempt.verifier() }
     }
 
-    fn ask(&self, english: bool) -> Ask<'_> {
+    fn ask(&self, attempt: &Attempt) -> Ask<'_> {
         Ask {
             redirect_uri: &self.redirect_uri,
             state: &self.state,
             nonce: &self.nonce,
             verifier: &self.verifier,
-            language: if english { "en" } else { "fr" },
-            max_age: None,
+            language: if attempt.english { "en" } else { "fr" },
+            after: attempt.after(),
+            acr: "",
         }
     }
 }
