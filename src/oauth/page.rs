@@ -20,6 +20,16 @@ const LETTERS: [(char, &str, &str); 5] = [
     ('s', "rechercher", "search"),
 ];
 
+/// What a professional asks for, in French and in English; none of them is asked for here otherwise (IU-11).
+const PURPOSES: [(&str, &str, &str); 6] = [
+    ("TREAT", "soigner le patient", "to treat the patient"),
+    ("COC", "coordonner les soins", "to coordinate care"),
+    ("CAREMGT", "accompagnement social et médico-social", "social care"),
+    ("HPAYMT", "remboursement des soins", "to reimburse care"),
+    ("ELIGVER", "vérifier des droits", "to verify eligibility"),
+    ("HRESCH", "recherche", "research"),
+];
+
 /// Writes the question.
 pub(super) fn ask(page: &Page) -> Response<Body> {
     let (client, organisation) = (html(&page.client), html(&page.organisation));
@@ -35,10 +45,12 @@ pub(super) fn ask(page: &Page) -> Response<Body> {
             )
         },
         |name| {
-            let (name, purpose) = (html(name), page.purpose.code());
+            let (name, code) = (html(name), page.purpose.code());
+            let known = PURPOSES.iter().find(|(known, ..)| *known == code);
+            let (motif, purpose) = known.map_or((code, code), |(_, french, english)| (french, english));
             both(
                 &format!(
-                    "{name}, le logiciel « {client} » ({organisation}) demande à agir pour vous (motif : {purpose})."
+                    "{name}, le logiciel « {client} » ({organisation}) demande à agir pour vous (motif : {motif})."
                 ),
                 &format!("{name}, the software “{client}” ({organisation}) asks to act for you (purpose: {purpose})."),
             )
@@ -213,6 +225,17 @@ mod tests {
 
     async fn text(response: Response<Body>) -> String {
         String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_professional_reads_in_words_what_the_software_asks_for() {
+        for purpose in Purpose::ALL {
+            let text = text(ask(&Page { professional: Some("Dr".into()), purpose, ..page() })).await;
+            // These three are never asked for on this page.
+            let elsewhere = matches!(purpose, Purpose::Btg | Purpose::Etreat | Purpose::Patrqt);
+            assert_eq!(text.contains(&format!("motif : {})", purpose.code())), elsewhere, "{purpose:?}");
+            assert_eq!(text.contains(&format!("purpose: {})", purpose.code())), elsewhere, "{purpose:?}");
+        }
     }
 
     #[tokio::test]
