@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::json::quote;
+use crate::model::Confidentiality;
 
 /// Why an entry is there (FHIR search-entry-mode).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +23,8 @@ pub struct Match<'m> {
     pub resource: &'m str,
     /// Why it is there.
     pub mode: Mode,
+    /// How confidential it is, where it says so.
+    pub confidentiality: Option<Confidentiality>,
 }
 
 /// What stands before the entries.
@@ -44,7 +47,13 @@ pub struct Head<'h> {
 pub fn searchset(head: &Head<'_>, matches: &[Match<'_>]) -> String {
     let size: usize = matches.iter().map(|m| m.full_url.len() + m.resource.len() + 64).sum();
     let mut out = String::with_capacity(size + head.own.len() + 256);
-    out.push_str(r#"{"resourceType":"Bundle","type":"searchset","#);
+    out.push_str(r#"{"resourceType":"Bundle","#);
+    // SL-03: as confidential as the most confidential in it, and no code that tells why.
+    if let Some(highest) = matches.iter().filter_map(|m| m.confidentiality).max() {
+        let (system, code) = (Confidentiality::SYSTEM, highest.code());
+        let _infallible = write!(out, r#""meta":{{"security":[{{"system":"{system}","code":"{code}"}}]}},"#);
+    }
+    out.push_str(r#""type":"searchset","#);
     if let Some(total) = head.total {
         // Writing to a String cannot fail.
         let _infallible = write!(out, r#""total":{total},"#);

@@ -58,8 +58,10 @@ impl Api {
         if beyond || !searchable(&kind) {
             return Err(Rejected::OutOfScope);
         }
-        // Nobody who is known: whoever takes it in refuses it and has that on record.
-        let Some(patient) = self.intake.would_join(reading).await? else { return Ok(None) };
+        let Some(patient) = self.intake.would_join(reading).await? else {
+            // Recorded as a search of somebody known is: the time must not tell who is enrolled (P43).
+            return self.door.search_for_nobody(bearer, &wanted).await.map(|_| None).map_err(unfound);
+        };
         let like = self.door.like(bearer, patient, &wanted).await.map_err(unfound)?;
         match (like.records.as_slice(), like.leaf) {
             ([], _) => Ok(None),

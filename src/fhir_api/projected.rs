@@ -84,7 +84,10 @@ impl Api {
         let matches: Vec<Match<'_>> = urls
             .iter()
             .zip(&page.matches)
-            .map(|(url, shown)| Match { full_url: url, resource: shown.text(), mode: Mode::Match })
+            .map(|(url, shown)| {
+                let confidentiality = shown.confidentiality();
+                Match { full_url: url, resource: shown.text(), mode: Mode::Match, confidentiality }
+            })
             .collect();
         let mark = if asked.is_empty() { "" } else { "?" };
         let own = format!("{}/{kind}{mark}{asked}", self.base_url);

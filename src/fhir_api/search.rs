@@ -174,7 +174,7 @@ impl Api {
             .map(|(url, e)| {
                 let mode = if e.included { Mode::Include } else { Mode::Match };
                 let resource = std::str::from_utf8(e.released.as_ref()).ok()?;
-                Some(Match { full_url: url, resource, mode })
+                Some(Match { full_url: url, resource, mode, confidentiality: Some(e.confidentiality) })
             })
             .collect();
         let Some(matches) = texts else { return withheld(&Withheld::Hidden) };

@@ -99,7 +99,8 @@ impl Intake {
         bearer: &Bearer,
         reading: Reading,
     ) -> Result<Receipt, Rejected> {
-        may(bearer, &[Interaction::Create, Interaction::Update, Interaction::Delete], None)?;
+        let (interactions, resource_type) = reading.needs();
+        may(bearer, interactions, resource_type)?;
         let deed = DeedId::ordered(&*self.clock, &*self.chance).map_err(Rejected::unavailable)?;
         let kind = if reading.kind.is_none() { reading.types().next().map(str::to_owned) } else { None };
         // Whatever the identifiers lead to, or do not, is the same answer: it would tell who is enrolled (F17).

@@ -11,7 +11,7 @@ use super::{Intake, Rejected};
 use crate::fhir::bundle::{BadBundle, BundleKind, Entry};
 use crate::fhir::{self, Bundle, ContentFacts, Edit, Issue, Links, MOST_ISSUES};
 use crate::json::{self, Broken, Limits, Node, Span};
-use crate::model::{Coding, Confidentiality, RecordKey, Sensitivity};
+use crate::model::{Coding, Confidentiality, Interaction, RecordKey, Sensitivity};
 
 /// The levels of nesting that a Bundle puts around a resource.
 const AROUND: usize = 3;
@@ -107,6 +107,17 @@ impl Reading {
     /// Its place in the order in which the entries of a Bundle are done (FHIR R4 §3.1.0.11.2).
     pub(super) fn rank(&self) -> u8 {
         if self.only_end().is_some() { 0 } else { 1 + u8::from(self.parts.iter().any(|part| part.replaces.is_some())) }
+    }
+
+    /// What a token must speak of for it, before any patient is looked at: one of these interactions, on the type when
+    /// there is one.
+    pub(super) fn needs(&self) -> (&'static [Interaction], Option<&str>) {
+        match (self.kind, self.parts.as_slice(), self.ends.as_slice()) {
+            (None, [part], []) if part.replaces.is_some() => (&[Interaction::Update], Some(&part.kind)),
+            (None, [_], []) => (&[Interaction::Create], None),
+            (None, [], [end]) => (&[Interaction::Delete], Some(&end.kind)),
+            _ => (&[Interaction::Create, Interaction::Update, Interaction::Delete], None),
+        }
     }
 
     /// How it is called in the log.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::fhir::{Answers, Query, SearchValues, extract};
 use crate::json::{self, Limits};
 use crate::ledger::Receipt;
-use crate::model::RecordKey;
+use crate::model::{Confidentiality, RecordKey};
 use crate::policy::Permit;
 use crate::release::Withheld;
 
@@ -15,6 +15,7 @@ pub struct Shown {
     reference: String,
     version: i64,
     leaf: u64,
+    confidentiality: Option<Confidentiality>,
     text: String,
 }
 
@@ -35,6 +36,12 @@ impl Shown {
     #[must_use]
     pub const fn leaf(&self) -> u64 {
         self.leaf
+    }
+
+    /// How confidential it says that it is.
+    #[must_use]
+    pub const fn confidentiality(&self) -> Option<Confidentiality> {
+        self.confidentiality
     }
 
     /// The resource as FHIR JSON.
@@ -67,6 +74,7 @@ pub struct Page {
 pub(super) struct Told {
     reference: String,
     version: i64,
+    confidentiality: Option<Confidentiality>,
     text: String,
     values: SearchValues,
 }
@@ -77,12 +85,14 @@ impl Told {
         let member = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or_default();
         let reference = format!("{}/{}", member("resourceType"), member("id"));
         let version = resource.pointer("/meta/versionId").and_then(Value::as_str).and_then(|v| v.parse().ok());
+        let label = resource.pointer("/meta/security/0/code").and_then(Value::as_str);
+        let confidentiality = label.and_then(|code| code.parse().ok());
         let text = resource.to_string();
         let values = {
             let tree = json::parse(text.as_bytes(), Limits::FHIR).map_err(Withheld::unavailable)?;
             extract(&tree)
         };
-        Ok(Self { reference, version: version.unwrap_or(1), text, values })
+        Ok(Self { reference, version: version.unwrap_or(1), confidentiality, text, values })
     }
 
     /// Whether it is found; a query that chains is none of ours, so no record's key matters.
@@ -115,7 +125,8 @@ impl Spent {
 
     /// Hands out what was written.
     pub(super) fn show(&self, told: Told) -> Shown {
-        Shown { reference: told.reference, version: told.version, leaf: self.0, text: told.text }
+        let Told { reference, version, confidentiality, text, .. } = told;
+        Shown { reference, version, leaf: self.0, confidentiality, text }
     }
 
     /// Hands out all that was written, which is all there is.

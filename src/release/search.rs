@@ -15,7 +15,7 @@ use crate::fhir::Answers;
 use crate::id::{DeedId, PatientId, RecordId};
 use crate::ledger::personal::{Records, Touched};
 use crate::ledger::{Personal, Refusal};
-use crate::model::{Bearer, Interaction, RecordFacts, RecordKey, Sealed};
+use crate::model::{Bearer, Confidentiality, Interaction, RecordFacts, RecordKey, Sealed};
 use crate::store::rows::RecordRow;
 use crate::vault::PatientKeys;
 
@@ -31,6 +31,8 @@ const FIRST: RecordId = RecordId::from_bytes([0; 16]);
 pub struct Entry {
     /// Its type.
     pub resource_type: String,
+    /// How confidential it is.
+    pub confidentiality: Confidentiality,
     /// Whether it came along, and did not match itself.
     pub included: bool,
     /// What is shown of it.
@@ -293,7 +295,8 @@ impl Scan<'_> {
         let view = wanted.view();
         let entries = facts.into_iter().zip(released).enumerate().map(|(place, (facts, released))| {
             let released = released.seen_as(view)?;
-            Ok(Entry { resource_type: facts.resource_type, included: place >= matched, released })
+            let RecordFacts { resource_type, confidentiality, .. } = facts;
+            Ok(Entry { resource_type, confidentiality, included: place >= matched, released })
         });
         Ok(Page { entries: entries.collect::<Result<_, Withheld>>()?, total, next, leaf })
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use garant::app::House;
 use garant::id::{PatientId, RecordId};
+use garant::identity::Identifier;
 use garant::ledger::Act;
 use garant::model::{RecordKey, Terms};
 use serde_json::{Value, json};
@@ -122,6 +123,24 @@ fn fh_14_a_record_is_made_only_when_none_that_meets_the_conditions_is_there() {
     });
 }
 
+/// A Patient whom somebody has and one whom nobody has: the same answer, and as much on record.
+async fn tells_nobody_who_is_enrolled(house: &House, at: SocketAddr) {
+    let all = Clinic::enrol(house).await.with_software(house, "*.cruds").await;
+    let all = Client { token: all.token_for(house, "*.cruds").await, at };
+    house.patients.enrol(&[Identifier { system: "urn:p".to_owned(), value: "known".to_owned() }]).await.unwrap();
+    let mut answers = Vec::new();
+    for value in ["known", "unknown"] {
+        let identifier = json!([{ "system": "urn:p", "value": value }]);
+        let body = json!({ "resourceType": "Patient", "identifier": identifier }).to_string();
+        let told = acts(house).await.len();
+        let conditions = format!("If-None-Exist: identifier=urn:p|{value}");
+        let answer = all.post("/fhir/Patient", &[&conditions], &body).await;
+        answers.push((answer.status, answer.comparable(), acts(house).await[told..].to_vec()));
+    }
+    assert_eq!((answers[0].0, &answers[0].2), (403, &vec![Act::Refuse, Act::Refuse]));
+    assert_eq!(answers[0], answers[1], "who is enrolled is not told");
+}
+
 #[test]
 fn fh_66_what_is_hidden_is_no_match_and_tells_nothing() {
     each("FH-66", async |home| {
@@ -178,6 +197,7 @@ fn fh_66_what_is_hidden_is_no_match_and_tells_nothing() {
         let a = stranger.unless("identifier=urn:n|seen", &cast::observation(patient, "x")).await;
         let b = stranger.unless("identifier=urn:n|seen", &cast::observation(nobody, "x")).await;
         assert_eq!((a.status, a.comparable()), (403, b.comparable()));
+        tells_nobody_who_is_enrolled(house, served.at).await;
         served.end().await;
         open.close().await;
     });
@@ -293,6 +313,11 @@ fn fh_59_each_entry_of_a_batch_is_decided_on_alone_and_answered_as_alone() {
         // What the house makes itself, and what is no read: not in a batch. A token that may only read needs no more.
         let reader = Client { token: scene.clinic.token_for(house, "Observation.rs").await, ..client.clone() };
         let urls = ["AuditEvent?patient=x", "Consent/x", "Provenance?target=x", "metadata", "Patient/x/$everything"];
+        for entry in
+            of(hidden).into_iter().filter(|e| e["request"]["method"] != "GET" && e["request"]["method"] != "HEAD")
+        {
+            assert_eq!(status(&reader.bundle("batch", std::slice::from_ref(&entry)).await[0]), "403", "{entry}");
+        }
         let entries: Vec<Value> = urls.iter().map(|url| ask("GET", url)).collect();
         let done = reader
             .bundle("batch", &[&entries[..], &[ask("GET", &format!("Observation/{}", scene.record))]].concat())

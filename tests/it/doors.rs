@@ -93,6 +93,40 @@ fn fh65_what_is_hidden_answers_with_the_same_bytes_as_what_is_not_there() {
 }
 
 #[test]
+fn sl_03_a_page_is_as_confidential_as_the_most_confidential_in_it_and_tells_of_nothing_else() {
+    each("SL-03", async |home| {
+        let open = home.found().await;
+        let served = Served::by(&open.house).await;
+        let scene = Scene::set(&open.house, "normal").await;
+        scene.grant(&open.house).await;
+        let act = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+        let mut hidden: serde_json::Value =
+            serde_json::from_str(&cast::labelled("Observation", scene.patient.id, "hidden", "V")).unwrap();
+        hidden["meta"]["security"].as_array_mut().unwrap().push(serde_json::json!({ "system": act, "code": "HIV" }));
+        cast::import(&open.house, hidden.to_string()).await;
+        let (clinic, own) = (scene.clinic.token(&open.house).await, cast::patient_token(&open.house, scene.patient.id));
+        let labels = async |token: &str, path: &str| {
+            let found = wire::get(served.at, path, token).await.unwrap();
+            assert_eq!(found.status, 200, "{}", found.text());
+            let labels = found.json()["meta"]["security"].as_array().cloned().unwrap_or_default();
+            labels.iter().map(|l| l["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let all = by_patient(scene.patient.id);
+        let everything = format!("/fhir/Patient/{}/$everything", scene.patient.id);
+        for path in [&all, &everything] {
+            assert_eq!(labels(&clinic, path).await, ["N"], "{path}");
+            assert_eq!(labels(&own, path).await, ["V"], "{path}: its level, and not that it is about HIV");
+        }
+        assert_eq!(labels(&own, &format!("{all}&_summary=count")).await, [""; 0]);
+        assert_eq!(labels(&own, &format!("{all}&code=nothing")).await, [""; 0]);
+        let consents = format!("/fhir/Consent?patient=Patient/{}&status=active", scene.patient.id);
+        assert_eq!(labels(&own, &consents).await, ["R"]);
+        served.end().await;
+        open.close().await;
+    });
+}
+
+#[test]
 fn p44_a_batch_with_one_forbidden_entry_is_never_partly_done() {
     each("P44", async |home| {
         let most = trials(4, 20);

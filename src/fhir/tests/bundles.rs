@@ -185,8 +185,18 @@ fn edits_that_overlap_or_leave_the_text_are_refused() {
 #[test]
 fn a_searchset_holds_the_stored_texts_byte_for_byte_and_is_valid() {
     let stored = "{ \"resourceType\":\"Observation\",\"status\":\"final\", \"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":1.50} }";
-    let found = Match { full_url: "https://h/fhir/Observation/1", resource: stored, mode: Mode::Match };
-    let other = Match { full_url: "https://h/fhir/Observation/2", mode: Mode::Include, ..found };
+    let found = Match {
+        full_url: "https://h/fhir/Observation/1",
+        resource: stored,
+        mode: Mode::Match,
+        confidentiality: Some(Confidentiality::M),
+    };
+    let other = Match {
+        full_url: "https://h/fhir/Observation/2",
+        mode: Mode::Include,
+        confidentiality: Some(Confidentiality::R),
+        ..found
+    };
     let outcome = outcome::of_one(Code::NotSupported, "left out");
     let own = "https://h/fhir/Observation?code=\"x";
     let head = Head { own, next: Some("https://h/fhir/_page/1"), total: Some(2), outcome: Some(&outcome) };
@@ -195,6 +205,15 @@ fn a_searchset_holds_the_stored_texts_byte_for_byte_and_is_valid() {
     let node = tree(&text);
     assert_eq!(validate(&node), []);
     assert_eq!(node.int_of("total"), Some(2));
+    let label = |text: &str| {
+        let node = tree(text);
+        let labels: Vec<String> =
+            node.get("meta")?.get("security")?.items().iter().map(|l| l.text_of("code").unwrap().to_owned()).collect();
+        Some(labels)
+    };
+    assert_eq!(label(&text), Some(vec!["R".to_owned()]), "SL-03: what comes along counts too");
+    assert_eq!(label(&searchset(&head, &[found])), Some(vec!["M".to_owned()]));
+    assert_eq!(label(&searchset(&head, &[])), None);
     let bare = Head { own, next: None, total: None, outcome: None };
     for head in [bare, Head { total: Some(0), ..bare }, Head { outcome: Some(&outcome), ..bare }] {
         assert_eq!(validate(&tree(&searchset(&head, &[]))), []);

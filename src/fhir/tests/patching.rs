@@ -1,5 +1,8 @@
 //! Patches change what they name and nothing else.
 
+use proptest::prelude::*;
+use serde_json::Value;
+
 use crate::fhir::{BadPatch, Patch};
 
 const BEFORE: &str = r#"{ "resourceType":"Observation", "id":"o","meta":{"versionId":"1"} ,"status":"final",
@@ -116,4 +119,118 @@ fn a_patch_costs_no_more_than_is_done_for_one_request() {
     assert_eq!(patched(&doubling), Err(BadPatch::TooCostly));
     let many = format!("[{}]", vec![r#"{"op":"remove","path":"/x"}"#; 1001].join(","));
     assert!(matches!(Patch::read(many.as_bytes()), Err(BadPatch::TooCostly)));
+}
+
+/// RFC 6902 as it is written, on a tree: what the splices in the text must come to.
+mod model {
+    use serde_json::Value;
+
+    fn split(path: &str) -> Option<(&str, String)> {
+        let (before, last) = path.rsplit_once('/')?;
+        Some((before, last.replace("~1", "/").replace("~0", "~")))
+    }
+
+    pub(super) fn add(tree: &mut Value, path: &str, value: Value) -> Option<()> {
+        let Some((before, last)) = split(path) else {
+            *tree = value;
+            return Some(());
+        };
+        match tree.pointer_mut(before)? {
+            Value::Object(members) => drop(members.insert(last, value)),
+            Value::Array(items) => {
+                let place = if last == "-" { items.len() } else { place(&last)? };
+                if place > items.len() {
+                    return None;
+                }
+                items.insert(place, value);
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+        }
+        Some(())
+    }
+
+    pub(super) fn remove(tree: &mut Value, path: &str) -> Option<Value> {
+        let (before, last) = split(path)?;
+        match tree.pointer_mut(before)? {
+            Value::Object(members) => members.remove(&last),
+            Value::Array(items) => {
+                let place = place(&last)?;
+                (place < items.len()).then(|| items.remove(place))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        }
+    }
+
+    fn place(token: &str) -> Option<usize> {
+        token.parse().ok().filter(|n: &usize| n.to_string() == token)
+    }
+
+    pub(super) fn apply(tree: &mut Value, operation: &Value) -> Option<()> {
+        let text = |name: &str| operation[name].as_str();
+        let path = text("path")?;
+        match text("op")? {
+            "add" => add(tree, path, operation["value"].clone()),
+            "remove" => remove(tree, path).map(drop),
+            "replace" => tree.pointer_mut(path).map(|here| *here = operation["value"].clone()),
+            "copy" => {
+                let value = tree.pointer(text("from")?)?.clone();
+                add(tree, path, value)
+            }
+            "move" if text("from") == Some(path) => tree.pointer(path).map(|_| ()),
+            "move" => {
+                let value = remove(tree, text("from")?)?;
+                add(tree, path, value)
+            }
+            _ => (tree.pointer(path)? == &operation["value"]).then_some(()),
+        }
+    }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "[a-c\"\\\\é]{0,3}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            proptest::collection::vec(("[ab/~]", inner), 0..3).prop_map(|all| Value::Object(all.into_iter().collect())),
+        ]
+    })
+}
+
+fn place() -> impl Strategy<Value = String> {
+    proptest::collection::vec(prop_oneof!["[ab]", "~0|~1", "[0-2]", "-|01"], 0..3)
+        .prop_map(|parts| parts.iter().map(|part| format!("/{part}")).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn what_a_patch_makes_of_a_text_is_what_rfc_6902_makes_of_the_tree(
+        before in value(),
+        is_wide in any::<bool>(),
+        operations in proptest::collection::vec(
+            (prop_oneof!["add", "add", "remove", "replace", "move", "copy", "test"], place(), place(), value()), 1..5,
+        ),
+    ) {
+        let operations: Vec<Value> = operations
+            .into_iter()
+            .map(|(op, path, from, value)| serde_json::json!({ "op": op, "path": path, "from": from, "value": value }))
+            .collect();
+        let patch = Value::from(operations.clone()).to_string();
+        let text = if is_wide { serde_json::to_string_pretty(&before).unwrap() } else { before.to_string() };
+        // A value that moves into itself is refused with the patch.
+        let Ok(read) = Patch::read(patch.as_bytes()) else { return Ok(()) };
+        let mut tree = before;
+        let whole = operations.iter().all(|operation| model::apply(&mut tree, operation).is_some());
+        match read.apply(&text) {
+            Ok(made) => prop_assert_eq!(Some(serde_json::from_str::<Value>(&made).unwrap()), whole.then_some(tree)),
+            Err(BadPatch::Failed(..)) => prop_assert!(!whole, "{} on {}", patch, text),
+            Err(other) => prop_assert_eq!(other, BadPatch::Fixed),
+        }
+    }
 }
