@@ -41,6 +41,7 @@ fn oracle(world: &World, record: &RecordFacts) -> Option<Vec<(ConsentId, i64)>> 
     None
 }
 
+/// Kept from the patient, and not announced yet: what is announced is kept from nobody (FR-20).
 fn hidden(record: &RecordFacts) -> bool {
     record.visibility.contains(&Visibility::InvisiblePatient) && record.announced.is_none_or(|at| at > NOW)
 }
@@ -96,9 +97,7 @@ fn lawful(s: &Software, terms: &Terms, scope: &ClinicalScope, i: Interaction, re
         if masked {
             return false;
         }
-    } else if !author
-        && (i == Interaction::Create && has(Visibility::InvisiblePatient) || i != Interaction::Create && masked)
-    {
+    } else if !author && (i == Interaction::Create && hidden(record) || i != Interaction::Create && masked) {
         return false;
     }
     match s.kind {
