@@ -33,8 +33,15 @@ const HEADERS: Duration = Duration::from_secs(10);
 /// How long a client may take nothing of its answer.
 const SENDING: Duration = Duration::from_secs(30);
 /// Routes that end an access: never counted, never turned away.
-const STOPS: [&str; 5] =
-    ["/api/consents/{id}/revoke", "/login/sessions/end", "/logout", "/oauth/revoke", "/oidc/backchannel-logout"];
+const STOPS: [&str; 7] = [
+    "/acces/{id}/retirer",
+    "/api/consents/{id}/revoke",
+    "/appareils/{id}/retirer",
+    "/login/sessions/end",
+    "/logout",
+    "/oauth/revoke",
+    "/oidc/backchannel-logout",
+];
 /// How long connections may finish their answer when the server ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 

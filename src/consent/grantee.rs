@@ -20,7 +20,39 @@ pub(super) struct Known {
     pub(super) active: bool,
 }
 
+/// Somebody who may be given access, as the public register proves them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recipient {
+    /// How consents name them.
+    pub grantee: Grantee,
+    /// Their public name.
+    pub name: String,
+    /// What they are, or what they work for: care before anything else.
+    pub kind: Option<OrganisationKind>,
+}
+
+impl Known {
+    /// What they are, or what they work for: care before anything else.
+    pub(super) fn circle(&self) -> Option<OrganisationKind> {
+        let kinds = [OrganisationKind::Care, OrganisationKind::Social, OrganisationKind::Insurer];
+        kinds.into_iter().find(|kind| self.kinds.contains(kind)).or_else(|| self.kinds.first().copied())
+    }
+}
+
 impl Consents {
+    /// Who `grantee` is.
+    ///
+    /// # Errors
+    /// [`ConsentError::NoGrantee`] when nobody in good standing is enrolled so.
+    pub async fn recipient(&self, grantee: Grantee) -> Result<Recipient, ConsentError> {
+        let who = self.known(&grantee).await?;
+        if !who.active {
+            return Err(ConsentError::NoGrantee);
+        }
+        let kind = who.circle();
+        Ok(Recipient { grantee, name: who.name, kind })
+    }
+
     /// The grantee's enrolment, standing or suspended; [`ConsentError::NoGrantee`] when nobody is enrolled so.
     pub(super) async fn known(&self, grantee: &Grantee) -> Result<Known, ConsentError> {
         match grantee {

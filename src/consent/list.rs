@@ -50,9 +50,7 @@ impl View {
     /// What they are, or what they work for: care before anything else.
     #[must_use]
     pub fn kind(&self) -> Option<OrganisationKind> {
-        let who = self.who.as_ref()?;
-        let kinds = [OrganisationKind::Care, OrganisationKind::Social, OrganisationKind::Insurer];
-        kinds.into_iter().find(|kind| who.kinds.contains(kind)).or_else(|| who.kinds.first().copied())
+        self.who.as_ref()?.circle()
     }
 
     /// Whether the grantee stands; one who is suspended reads nothing, whatever was agreed.

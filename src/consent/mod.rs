@@ -45,6 +45,7 @@ use crate::vault::{Indexer, RowMac, Sealer, TokenSigner, Unwrapper};
 
 pub use check::{Checker, LONGEST, Unproved};
 pub use error::ConsentError;
+pub use grantee::Recipient;
 pub use kept::Kept;
 pub use list::{Past, View};
 pub use prepare::{Draft, Wish};

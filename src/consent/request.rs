@@ -153,6 +153,16 @@ impl Consents {
         Ok(requests)
     }
 
+    /// How many requests wait for an answer.
+    ///
+    /// # Errors
+    /// [`ConsentError`].
+    pub async fn waiting(&self, patient: PatientId) -> Result<usize, ConsentError> {
+        let rows = self.store.requests_of(patient).await?;
+        let open = rows.iter().filter(|row| row.state == "open" && !self.expired(row));
+        open.map(|row| self.believe(patient, row)).try_fold(0, |count, believed| believed.map(|()| count + 1))
+    }
+
     /// What a request asks for, in the sentence that would be signed `now` if all of it were accepted.
     ///
     /// # Errors

@@ -13,8 +13,9 @@ use super::frame::{Frame, Here, show};
 use super::trouble::Trouble;
 use super::visitor::Visitor;
 use super::words::words;
+use crate::consent::{ConsentError, profession};
 use crate::directory::Party;
-use crate::model::Language;
+use crate::model::{Grantee, Language};
 
 /// People and places that are shown at most.
 const MOST: usize = 30;
@@ -79,17 +80,18 @@ async fn entry(pages: &Pages, party: &Party, language: Language) -> Result<Optio
             })
         }
         Party::Professional(person) => {
+            let who = match pages.consents.recipient(Grantee::Professional(person.id)).await {
+                // Nobody to be chosen: no place where they work stands.
+                Err(ConsentError::NoGrantee) => return Ok(None),
+                other => other?,
+            };
             let mut places = Vec::new();
-            let mut kind = None;
             for id in &person.organisations {
-                let Some(party) = pages.lookup.party(id.as_bytes()).await? else { continue };
-                if let Ok(place) = party.organisation() {
-                    kind = kind.or(Some(place.kind));
-                    places.push(place.name.clone());
-                }
+                let party = pages.lookup.party(id.as_bytes()).await?;
+                places.extend(party.and_then(|party| party.organisation().ok().map(|place| place.name.clone())));
             }
-            let circle = Circle::of(kind);
-            let profession = crate::consent::profession(&person.profession, language);
+            let circle = Circle::of(who.kind);
+            let profession = profession(&person.profession, language);
             Some(Found {
                 grantee: format!("p.{}", person.id),
                 circle,

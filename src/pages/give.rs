@@ -15,10 +15,9 @@ use super::trouble::Trouble;
 use super::visitor::Visitor;
 use super::words::words;
 use crate::clock::Timestamp;
-use crate::consent::{ConsentError, Signed, Wish};
-use crate::directory::Party;
+use crate::consent::{ConsentError, Recipient, Signed, Wish};
 use crate::http::see_other;
-use crate::model::{Confidentiality, Grantee, Language, OrganisationKind, Period, Purpose, Rubric, Terms, calendar};
+use crate::model::{Confidentiality, Grantee, Language, Period, Purpose, Rubric, Terms, calendar};
 use crate::proof::base64url;
 
 const DAY: i64 = 86_400;
@@ -56,13 +55,6 @@ pub(super) struct ReadOver<'p> {
     /// The request that is answered.
     pub(super) answers: Option<String>,
     pub(super) back: String,
-}
-
-/// Somebody who may be given access, as addresses name them: `o.` an organisation, `p.` a professional.
-struct Recipient {
-    grantee: Grantee,
-    name: String,
-    kind: Option<OrganisationKind>,
 }
 
 /// `GET /acces/nouveau/{grantee}`
@@ -198,6 +190,7 @@ async fn signed(pages: &Pages, visitor: &Visitor, body: Body) -> Result<Response
     }
 }
 
+/// Who an address names: `o.` an organisation, `p.` a professional.
 async fn recipient(pages: &Pages, named: &str) -> Result<Recipient, Trouble> {
     let (kind, id) = named.split_once('.').ok_or(Trouble::NotFound)?;
     let grantee = match kind {
@@ -205,25 +198,7 @@ async fn recipient(pages: &Pages, named: &str) -> Result<Recipient, Trouble> {
         "p" => Grantee::Professional(id.parse().map_err(|_| Trouble::NotFound)?),
         _ => return Err(Trouble::NotFound),
     };
-    let bytes = match &grantee {
-        Grantee::Organisation(id) | Grantee::Role(id, _) => *id.as_bytes(),
-        Grantee::Professional(id) => *id.as_bytes(),
-    };
-    let party = pages.lookup.party(&bytes).await?.ok_or(Trouble::NotFound)?;
-    match &*party {
-        Party::Organisation(place) if place.active => {
-            Ok(Recipient { grantee, name: place.name.clone(), kind: Some(place.kind) })
-        }
-        Party::Professional(person) if person.active => {
-            let mut kind = None;
-            for id in &person.organisations {
-                let place = pages.lookup.party(id.as_bytes()).await?;
-                kind = kind.or_else(|| place.and_then(|p| p.organisation().ok().map(|o| o.kind)));
-            }
-            Ok(Recipient { grantee, name: person.name.clone(), kind })
-        }
-        Party::Organisation(_) | Party::Professional(_) | Party::Client(_) => Err(Trouble::NotFound),
-    }
+    Ok(pages.consents.recipient(grantee).await?)
 }
 
 const fn purposes(circle: Circle) -> &'static [Purpose] {

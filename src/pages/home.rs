@@ -10,7 +10,7 @@ use axum::http::{Response, StatusCode};
 use super::Pages;
 use super::frame::{Frame, Here, show};
 use super::line::{Line, lines};
-use super::sees::{name, readings};
+use super::sees::{name, readings, seen_by};
 use super::sparkline::Sparkline;
 use super::trouble::Trouble;
 use super::visitor::Visitor;
@@ -86,17 +86,6 @@ fn waiting(count: usize, language: Language) -> Option<String> {
         (n, Language::Fr) => Some(format!("{n} demandes vous attendent")),
         (1, Language::En) => Some("1 request is waiting for you".to_owned()),
         (n, Language::En) => Some(format!("{n} requests are waiting for you")),
-    }
-}
-
-fn seen_by(count: usize, language: Language) -> String {
-    match (count, language) {
-        (0, Language::Fr) => "Personne ne voit votre dossier.".to_owned(),
-        (0, Language::En) => "Nobody sees your record.".to_owned(),
-        (1, Language::Fr) => "1 destinataire voit une partie de votre dossier.".to_owned(),
-        (n, Language::Fr) => format!("{n} destinataires voient une partie de votre dossier."),
-        (1, Language::En) => "1 recipient sees part of your record.".to_owned(),
-        (n, Language::En) => format!("{n} recipients see part of your record."),
     }
 }
 

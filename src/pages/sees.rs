@@ -90,17 +90,24 @@ async fn make(pages: &Pages, visitor: &Visitor) -> Result<Response<Body>, Troubl
             (state, _) => ended.push(Ended { id, name, state: if state == "expired" { w.expired } else { w.removed } }),
         }
     }
-    let lead = match (cards.len(), language) {
-        (0, _) => w.nobody.to_owned(),
-        (1, Language::Fr) => "1 destinataire voit une partie de votre dossier. Personne d’autre.".to_owned(),
-        (n, Language::Fr) => format!("{n} destinataires voient une partie de votre dossier. Personne d’autre."),
-        (1, Language::En) => "1 recipient sees part of your record. Nobody else.".to_owned(),
-        (n, Language::En) => format!("{n} recipients see part of your record. Nobody else."),
-    };
+    let nobody_else = language.pick(" Personne d’autre.", " Nobody else.");
+    let lead = seen_by(cards.len(), language) + if cards.is_empty() { "" } else { nobody_else };
     let rubrics = Rubric::ALL.into_iter().map(|r| r.word(language)).collect();
     let frame = visitor.frame(pages, Here::Sees).await;
     let page = Page { frame: &frame, w, lead, cards, rows, rubrics, shut_out, ended };
     Ok(show(StatusCode::OK, &frame, &page))
+}
+
+/// How many see some of the record.
+pub(super) fn seen_by(count: usize, language: Language) -> String {
+    match (count, language) {
+        (0, Language::Fr) => "Personne ne voit votre dossier.".to_owned(),
+        (0, Language::En) => "Nobody sees your record.".to_owned(),
+        (1, Language::Fr) => "1 destinataire voit une partie de votre dossier.".to_owned(),
+        (n, Language::Fr) => format!("{n} destinataires voient une partie de votre dossier."),
+        (1, Language::En) => "1 recipient sees part of your record.".to_owned(),
+        (n, Language::En) => format!("{n} recipients see part of your record."),
+    }
 }
 
 /// What was read lately, by others.
@@ -149,7 +156,6 @@ words! {
     /// What the page says.
     Words {
         title: "Qui peut voir mon dossier\u{a0}?", "Who can see my record?";
-        nobody: "Personne ne voit votre dossier.", "Nobody sees your record.";
         give: "Donner un accès", "Give an access";
         now: "Accès en cours", "Current accesses";
         until: "Jusqu’au", "Until";

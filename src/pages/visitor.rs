@@ -71,8 +71,7 @@ impl Visitor {
 
     /// The frame of a page.
     pub(super) async fn frame(&self, pages: &Pages, here: Here) -> Frame {
-        let open =
-            pages.consents.requests(self.patient).await.map(|all| all.iter().filter(|r| r.state == "open").count());
+        let waiting = pages.consents.waiting(self.patient).await;
         Frame {
             language: self.language,
             here,
@@ -81,7 +80,7 @@ impl Visitor {
             form: form_token(&self.cookie),
             signed_in: true,
             // Not known is not told as none: the page of requests says what is wrong.
-            waiting: open.unwrap_or(0),
+            waiting: waiting.unwrap_or(0),
             development: pages.development,
             assets: &ADDRESSES,
         }

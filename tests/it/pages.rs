@@ -280,6 +280,12 @@ fn p45_each_page_answers_its_own_patient_and_tells_nothing_to_anybody_else() {
                 if status == 303 && *header != actors[1] {
                     assert!(answer.header("location").unwrap().starts_with("/login?"), "{method} {path}");
                 }
+                if [200, 403, 404, 422].contains(&status) && !path.starts_with("/favicon") {
+                    let policy = answer.header("content-security-policy").unwrap();
+                    let own = format!("script-src {}/assets/;", house.config.issuer());
+                    assert!(policy.starts_with("default-src 'none';") && policy.contains(&own), "{policy}");
+                    assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+                }
                 if !path.starts_with("/favicon") {
                     assert_eq!(answer.header("cache-control"), Some("no-store"), "{method} {path}");
                 }

@@ -89,6 +89,8 @@ fn p51_whoever_wants_to_end_an_access_is_never_told_to_come_later() {
             ("/logout", 403),
             ("/login/sessions/end", 403),
             ("/api/consents/0000000000000000000000000A/revoke", 401),
+            ("/acces/0000000000000000000000000A/retirer", 303),
+            ("/appareils/0000000000000000000000000A/retirer", 303),
         ] {
             let (answered, turned) = ask(served.at, 20, &post(path)).await;
             assert_eq!((answered.len(), turned.len()), (20, 0), "{path}");
